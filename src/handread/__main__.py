@@ -1,0 +1,6 @@
+"""python -m handread"""
+
+from handread.cli.main import run
+
+if __name__ == "__main__":
+    run()
