@@ -1,0 +1,91 @@
+"""handread evaluate: a model against labelled characters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from handread.cli.alphabets import parse_alphabet
+from handread.cli.progress import counting
+
+if TYPE_CHECKING:
+    from handread.evaluation.report import EvaluationReport
+
+_PAIRS = 10
+"""Confused pairs that the summary shows."""
+
+
+@click.command("evaluate", epilog="Example: handread evaluate handread --data photos/ --alphabet digits")
+@click.argument("model")
+@click.option("--data", required=True, metavar="DATA", help="A catalogue name, a folder, a file, or several.")
+@click.option("--split", metavar="NAME", help="train, validation or test, where the data has splits.")
+@click.option("--alphabet", metavar="NAME|CHARACTERS", help="Answers allowed; by default all it knows.")
+@click.option(
+    "--json", "out", metavar="FILE", type=click.Path(path_type=Path), help="Write the whole report here."
+)
+@click.option("--skip-broken", is_flag=True, help="Leave out pictures that cannot be read, and name them.")
+def command(
+    model: str, data: str, split: str | None, alphabet: str | None, out: Path | None, skip_broken: bool
+) -> None:
+    """Measure a model on labelled characters.
+
+    Every item is one character; pictures take the road of `handread read --one`. MODEL is a shipped name or
+    an ONNX file. Items outside the alphabet are left out.
+    """
+    from handread.data.load import load_data
+    from handread.evaluation.report import evaluate
+    from handread.recognizer import Recognizer
+
+    reader = Recognizer(model)
+    wanted = None if alphabet is None else parse_alphabet(alphabet)
+    if wanted is not None:
+        reader.alphabet.indices_of(wanted)  # a wrong one is told before minutes of loading
+    with counting("loading") as progress:
+        items = load_data(data, split=split, progress=progress, skip_broken=skip_broken)
+    for name in items.skipped:
+        click.echo(f"handread: left out {name}", err=True)
+    report = evaluate(reader, items, alphabet=wanted)
+    if out is not None:
+        report.save(out)
+    click.echo(summary(report))
+
+
+def summary(report: EvaluationReport) -> str:
+    """The report in a few lines for people."""
+    low, high = report.interval95
+    lines = [
+        f"{report.model} on {report.data}: {report.n:,} characters, {len(report.alphabet)} classes,"
+        f" {report.seconds:.1f} s",
+        "",
+        f"accuracy          {_percent(report.accuracy)}  (95 %: {_percent(low)} to {_percent(high)})",
+        f"right in first 2  {_percent(report.top2)}",
+        f"right in first 3  {_percent(report.top3)}",
+        f"case ignored      {_percent(report.case_insensitive)}",
+        f"look-alikes as 1  {_percent(report.merged)}",
+        f"refused           {_percent(report.refused)}",
+        f"log loss          {report.nll:.4f}",
+        f"calibration error {report.ece:.4f}",
+    ]
+    pairs = confused(report)
+    if pairs:
+        shown = ", ".join(f"{true} read as {read} ({count})" for true, read, count in pairs)
+        lines += ["", f"most confused: {shown}"]
+    return "\n".join(lines)
+
+
+def confused(report: EvaluationReport, most: int = _PAIRS) -> list[tuple[str, str, int]]:
+    """The pairs (true, read, count) confused most often, most frequent first."""
+    counts = [
+        (count, true, read)
+        for true, row in enumerate(report.confusion)
+        for read, count in enumerate(row)
+        if true != read and count
+    ]
+    counts.sort(key=lambda entry: (-entry[0], entry[1], entry[2]))
+    return [(report.alphabet[true], report.alphabet[read], int(n)) for n, true, read in counts[:most]]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:6.2f} %"

@@ -1,0 +1,121 @@
+"""The command line's front door: commands imported when they are used, one sentence for an error."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import IO, NoReturn
+
+import click
+
+from handread import __version__
+from handread.errors import HandreadError
+from handread.registry import unknown
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "read": ("handread.cli.reading:command", "Read the characters in pictures."),
+    "demo": ("handread.cli.demo:command", "Read the bundled example pictures and show them."),
+    "train": ("handread.cli.training:command", "Train a network by a recipe."),
+    "evaluate": ("handread.cli.evaluating:command", "Measure a model on labelled characters."),
+    "export": ("handread.cli.exporting:command", "Turn a training run into one ONNX file."),
+    "models": ("handread.cli.models:command", "List the shipped models, or show one model's card."),
+    "doctor": ("handread.cli.doctor:command", "Check that this installation works."),
+}
+"""Command -> its home and its one-line help, so that ``handread --help`` imports no command."""
+
+REPORT_AT = "https://github.com/handread/handread/issues"
+
+_USAGE_ERROR = 2
+_BUG = 1
+_INTERRUPTED = 130  # 128 + SIGINT, as shells count
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands from a table and imports one when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the table's order, which is the order in which one meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command; None for a name that is not in the table."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with the near names in the message for an unknown one."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise click.UsageError(unknown("command", args[0], COMMANDS), ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table's one-line helps."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: handread read number.jpg --alphabet digits",
+)
+@click.version_option(__version__, "--version", message="handread %(version)s")
+def group() -> None:
+    """Handread reads handwritten characters: digits and letters from photos, scans and drawings."""
+
+
+def run(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and leave the process.
+
+    Codes: 0 well, 1 a bug or a check that failed, 2 bad input, 130 interrupted. An error is one sentence on
+    stderr; HANDREAD_DEBUG=1 adds where it came from.
+    """
+    for stream in (sys.stdout, sys.stderr):  # a file name that is no UTF-8 must not stop the reading
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    code = _outcome(arguments)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence(sys.stdout)
+    sys.exit(code)
+
+
+def _outcome(arguments: Sequence[str] | None) -> int:
+    try:
+        result = group.main(args=arguments, prog_name="handread", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return _INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has seen enough, as head does
+        _silence(sys.stdout)
+        return 0
+    except HandreadError as error:
+        return _say(str(error), error, _USAGE_ERROR)
+    except Exception as error:
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        hint = f"please report it at {REPORT_AT} with what HANDREAD_DEBUG=1 prints"
+        return _say(f"this is a bug in Handread ({what}); {hint}", error, _BUG)
+    return result if isinstance(result, int) else 0
+
+
+def _say(sentence: str, error: Exception, code: int) -> int:
+    if os.environ.get("HANDREAD_DEBUG", "0") not in ("", "0"):
+        traceback.print_exception(error)
+    click.echo(f"handread: {sentence}", err=True)
+    return code
+
+
+def _silence(stream: IO[str]) -> None:
+    """Send what is still buffered nowhere, so that the interpreter's own last flush stays quiet."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

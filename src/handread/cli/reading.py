@@ -1,0 +1,208 @@
+"""handread read: pictures to text."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from handread.cli.alphabets import parse_alphabet
+from handread.cli.progress import counting
+from handread.errors import HandreadError, ImageError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from handread.types import Character, Reading
+
+STDIN = "-"
+
+_AHEAD = 4
+"""Pictures a core that may be read ahead of the one whose turn it is."""
+
+
+@click.command("read", epilog="Example: handread read form.png photos/ --alphabet digits --json")
+@click.argument("paths", nargs=-1, required=True, metavar="[PICTURE | FOLDER | -]...")
+@click.option(
+    "--alphabet",
+    metavar="NAME|CHARACTERS",
+    help="What the pictures may hold: digits, upper, lower, letters, alphanumeric, hex, or the characters.",
+)
+@click.option("--one", is_flag=True, help="Each picture holds exactly one character.")
+@click.option(
+    "--top", type=click.IntRange(min=1), default=3, show_default=True, help="Candidates a character."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a picture and line.")
+@click.option("--strict", is_flag=True, help="Put U+FFFD where a character is refused.")
+@click.option(
+    "--model", default="handread", show_default=True, metavar="NAME|FILE", help="A shipped model or a file."
+)
+def command(
+    paths: tuple[str, ...],
+    alphabet: str | None,
+    one: bool,
+    top: int,
+    as_json: bool,
+    strict: bool,
+    model: str,
+) -> int:
+    """Read the characters in pictures.
+
+    A folder stands for all pictures in it, a dash for a picture on the standard input. A picture that cannot
+    be read is named with the reason, the others are read all the same, and the exit code is 2. Characters
+    that the model does not believe stand in [brackets].
+    """
+    from handread.recognizer import Recognizer
+
+    reader = Recognizer(model)
+    wanted = reader.alphabet if alphabet is None else parse_alphabet(alphabet)
+    reader.alphabet.indices_of(wanted)  # a wrong alphabet is one error, not one a picture
+    sources = list(expand(paths))
+    alone = len(sources) == 1
+
+    def read(source: Source) -> Reading:
+        return reader.read(source.open(), alphabet=wanted, one=one, top=top, strict=strict)
+
+    failed = 0
+    with counting("reading") as progress:
+        outcomes = zip(sources, _in_order(read, sources), strict=True)
+        for done, (source, outcome) in enumerate(outcomes, start=1):
+            if isinstance(outcome, HandreadError):
+                failed += 1
+                click.echo(f"handread: {outcome}", err=True)
+            if as_json:
+                click.echo(json.dumps(as_row(source.name, outcome)))
+            elif not alone:
+                click.echo(f"{source.name}\t{as_text(outcome)}".replace("\n", " | "))
+            elif not isinstance(outcome, HandreadError):
+                click.echo(as_text(outcome))
+            sys.stdout.flush()
+            if not sys.stdout.isatty():  # there the lines themselves show how far it is
+                progress(done, len(sources))
+    return 2 if failed else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One picture on the command line: its name and how to get at it."""
+
+    name: str
+    error: HandreadError | None = None
+    """What was found wrong while its folder was searched."""
+
+    def open(self) -> str | bytes:
+        """What `Recognizer.read` takes; raises `error` where there is one."""
+        if self.error is not None:
+            raise self.error
+        return sys.stdin.buffer.read() if self.name == STDIN else self.name
+
+
+def expand(paths: Iterable[str]) -> Iterator[Source]:
+    """Pictures named by `paths`, in order; folders give what they hold, at any depth, in natural order."""
+    from handread.imaging.read import SUFFIXES
+
+    for path in paths:
+        if path == STDIN or not Path(path).is_dir():
+            yield Source(path)
+            continue
+        found = [
+            os.path.join(folder, name)
+            for folder, _, names in os.walk(path)
+            for name in names
+            if Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
+        ]
+        if not found:
+            known = " ".join(sorted(SUFFIXES))
+            yield Source(path, ImageError(f"{path} holds no pictures; a folder is searched for {known}"))
+        yield from (Source(name) for name in sorted(found, key=natural))
+
+
+def natural(text: str) -> list[tuple[int, int, str]]:
+    """Sort key under which 2.png comes before 10.png.
+
+    >>> sorted(["10.png", "2.png", "a.png"], key=natural)
+    ['2.png', '10.png', 'a.png']
+    """
+    parts = re.split(r"([0-9]+)", text)
+    return [(0, int(part), part) if part.isdigit() else (1, 0, part) for part in parts if part]
+
+
+def as_row(name: str, outcome: Reading | HandreadError) -> dict[str, Any]:
+    """The JSON object of one picture."""
+    if isinstance(outcome, HandreadError):
+        return {"image": name, "text": "", "confidence": 0.0, "characters": [], "error": str(outcome)}
+    return {
+        "image": name,
+        "text": outcome.text,
+        "confidence": round(outcome.confidence, 6),
+        "characters": [
+            {
+                "text": c.text,
+                "confidence": round(c.confidence, 6),
+                "accepted": c.accepted,
+                "box": [c.box.x, c.box.y, c.box.width, c.box.height],
+                "candidates": [[k.character, round(k.probability, 6)] for k in c.candidates],
+            }
+            for c in outcome.characters
+        ],
+        "error": None,
+    }
+
+
+def as_text(outcome: Reading | HandreadError) -> str:
+    """The line of one picture for people: text, confidence, refused characters in brackets."""
+    if isinstance(outcome, HandreadError):
+        return click.style("(cannot be read)", fg="red")
+    if not outcome.characters:
+        return click.style("(nothing found)", dim=True)
+    note = f"{100 * outcome.confidence:.0f} %"
+    reasons = dict.fromkeys(c.reason for c in outcome.characters if c.reason)
+    if reasons:
+        note += "; [ ] " + ", ".join(reasons)
+    return f"{_marked(outcome)}  {click.style(f'({note})', dim=True)}"
+
+
+def _marked(reading: Reading) -> str:
+    # the text is the characters with spaces and newlines between them: mark it without knowing lines
+    remaining = iter(reading.characters)
+    return "".join(c if c.isspace() else _mark(c, next(remaining)) for c in reading.text)
+
+
+def _mark(text: str, character: Character) -> str:
+    return text if character.accepted else click.style(f"[{text}]", fg="yellow")
+
+
+def _in_order(read: Callable[[Source], Reading], sources: list[Source]) -> Iterator[Reading | HandreadError]:
+    """Outcomes in the order of `sources`, worked out side by side where there are several."""
+
+    def attempt(source: Source) -> Reading | HandreadError:
+        try:
+            return read(source)
+        except HandreadError as error:
+            return error
+
+    if len(sources) == 1:
+        yield attempt(sources[0])
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    workers = min(os.cpu_count() or 1, 8, len(sources))
+    waiting: deque[Future[Reading | HandreadError]] = deque()
+    pool = ThreadPoolExecutor(workers)
+    try:
+        for source in sources:
+            waiting.append(pool.submit(attempt, source))
+            if len(waiting) > _AHEAD * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

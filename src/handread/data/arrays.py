@@ -1,0 +1,130 @@
+"""What every array form needs: one polarity, one pixel range, and the alphabet that bare numbers mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from handread.alphabet import DIGITS, LOWER, NAMED, UPPER, Alphabet
+from handread.data.images import LabelledImages
+from handread.errors import AlphabetError, DataError
+
+MAX_BYTES = 4 << 30
+"""Most bytes that one stored array may unfold to; all of EMNIST is 0.6 GiB."""
+
+MAX_INFLATION = 1040
+"""Deflate cannot unfold one byte to more than 1,032 (zlib's technical notes); what claims more is lying."""
+
+
+def as_ink(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Bring a whole set, uint8 (N, H, W), to ink: bright strokes on dark paper, full range 0..255.
+
+    Sets stored as 0/1 or 0..16 are stretched by their common maximum. The set as a whole is inverted when the
+    median pixel of all image borders is above 127: one image may touch its border, most of a set does not.
+    """
+    if not images.size:
+        return images
+    highest = int(images.max())
+    if 0 < highest < 32:
+        images = np.round(images * np.float32(255 / highest)).astype(np.uint8)
+    border = np.concatenate(
+        [images[:, 0].ravel(), images[:, -1].ravel(), images[:, :, 0].ravel(), images[:, :, -1].ravel()]
+    )
+    # The median from a histogram: no sort of a few million pixels.
+    below_or_at = np.cumsum(np.bincount(border, minlength=256))
+    median = int(np.searchsorted(below_or_at, (border.size + 1) // 2))
+    return 255 - images if median > 127 else images
+
+
+def alphabet_of_numbers(name: str, labels: npt.NDArray[np.int64]) -> Alphabet:
+    """The alphabet that bare class numbers mean: digits when all are below 10, alphanumeric below 62.
+
+    Raises `DataError` for negative numbers, for 62 or more, and where the numbers are exactly those of a
+    letters-only or merged set: read as alphanumeric, every letter would silently be wrong.
+    """
+    lowest, highest = (int(labels.min()), int(labels.max())) if labels.size else (0, 0)
+    if lowest < 0 or highest >= 62:
+        raise DataError(
+            f"{name}: label {lowest if lowest < 0 else highest} is outside 0..61 (digits, capitals, small "
+            "letters); store the set as NPZ with `characters` naming its classes in order"
+        )
+    if (lowest, highest) in _NOT_ALPHANUMERIC and len(np.unique(labels)) == highest - lowest + 1:
+        raise DataError(
+            f"{name}: labels {lowest}..{highest} are probably not the first classes of 0-9A-Za-z but "
+            f"{_NOT_ALPHANUMERIC[lowest, highest]}; write the characters themselves as labels, or store the "
+            "set as NPZ with `characters` naming its classes in order"
+        )
+    return Alphabet.of("digits" if highest < 10 else "alphanumeric")
+
+
+_NOT_ALPHANUMERIC = {
+    (0, 25): "the letters A-Z",
+    (1, 26): "the letters A-Z",
+    (0, 46): "EMNIST's merged classes",
+}
+
+
+def alphabet_of_labels(labels: Iterable[str]) -> Alphabet:
+    """The smallest of digits and alphanumeric that holds these characters, else exactly they, sorted."""
+    used = sorted(set(labels))
+    for name in ("digits", "alphanumeric"):
+        if set(used) <= set(NAMED[name]):
+            return Alphabet.of(name)
+    return Alphabet.of(tuple(used))
+
+
+def alphabet_of_characters(name: str, characters: str) -> Alphabet:
+    """The alphabet that a file spells out; `DataError` when it is empty or repeats a character."""
+    try:
+        return Alphabet.of(tuple(characters))
+    except AlphabetError as error:
+        raise DataError(f"{name}: its `characters` are no alphabet: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class EmnistPart:
+    """How one part of EMNIST as published counts its labels (Cohen et al. 2017, arXiv 1702.05373)."""
+
+    alphabet: Alphabet
+    first_label: int = 0
+    merged: str = ""
+    """Characters whose label stands for both cases."""
+
+    def labelled(
+        self, name: str, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]
+    ) -> LabelledImages:
+        """The set with its images upright, uint8 (N, H, W), and `case_known` False where cases are merged."""
+        # Written column by column by MATLAB: as published, every image lies transposed.
+        upright = np.ascontiguousarray(images.transpose(0, 2, 1))
+        places = labels - self.first_label
+        both = np.isin(places, [self.alphabet.index(c) for c in self.merged])
+        return LabelledImages(
+            name, as_ink(upright), places, self.alphabet, case_known=~both if self.merged else None
+        )
+
+
+_MERGED = "CIJKLMOPSUVWXYZ"
+_BALANCED = EmnistPart(Alphabet("emnist-merge", tuple(DIGITS + UPPER + "abdefghnqrt")), merged=_MERGED)
+_EMNIST = {
+    "byclass": EmnistPart(Alphabet.of("alphanumeric")),
+    "bymerge": _BALANCED,
+    "balanced": _BALANCED,
+    "letters": EmnistPart(Alphabet.of("upper"), first_label=1, merged=UPPER),
+    "digits": EmnistPart(Alphabet.of("digits")),
+    "mnist": EmnistPart(Alphabet.of("digits")),
+}
+assert set(_BALANCED.alphabet) == set(DIGITS + UPPER + LOWER) - set(_MERGED.lower())
+
+
+def emnist_part(path: Path) -> EmnistPart | None:
+    """The EMNIST part that a published file's name tells (``emnist-letters-train-...``), None for others.
+
+    Only the name tells: the published bytes look like any IDX file, but their images are transposed.
+    """
+    match = re.match(r"emnist-([a-z]+)-", path.name.lower())
+    return _EMNIST.get(match.group(1)) if match else None

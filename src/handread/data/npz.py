@@ -1,0 +1,156 @@
+"""NPZ: a set as named numpy arrays in one zip, never pickled.
+
+Keys: `images` (N, H, W) and `labels` (N,), optional `case_known` (N,), `writers` (N,) and `characters` (one
+string, the classes in order). Keras keeps several splits in one file (`x_train, y_train, x_test, y_test`);
+that is read too.
+"""
+
+from __future__ import annotations
+
+import math
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from handread.data.arrays import MAX_BYTES, MAX_INFLATION, alphabet_of_characters, alphabet_of_numbers, as_ink
+from handread.data.images import LabelledImages
+from handread.data.reader import ReadOptions, choose_split, name_of_set
+from handread.errors import DataError
+
+_KERAS = {"train": ("x_train", "y_train"), "test": ("x_test", "y_test"), "validation": ("x_val", "y_val")}
+_FORM = "an NPZ set needs the arrays `images` (N, H, W) and `labels` (N,)"
+
+
+def recognise(path: Path) -> bool:
+    """True for a zip whose members are all numpy arrays."""
+    if not path.is_file():
+        return False
+    try:
+        with zipfile.ZipFile(path) as file:
+            names = file.namelist()
+    except (OSError, zipfile.BadZipFile, NotImplementedError):
+        return False
+    return bool(names) and all(name.endswith(".npy") and "/" not in name for name in names)
+
+
+def read(path: Path, split: str | None, options: ReadOptions) -> LabelledImages:
+    """Read one set or split; `DataError` for objects, lying sizes, wrong dtypes, ranks or counts."""
+    keys = _keys(path)
+    available = [] if "images" in keys else [name for name, pair in _KERAS.items() if keys.issuperset(pair)]
+    if "labels" not in keys and not available:
+        raise DataError(f"{path} holds the arrays {', '.join(sorted(keys))}; {_FORM}")
+    chosen = choose_split(path, available, split)
+    if not chosen:
+        return _read(path, name_of_set(path), "images", "labels")
+    return LabelledImages.concatenate([_read(path, name_of_set(path, s), *_KERAS[s]) for s in chosen])
+
+
+def _read(path: Path, name: str, images_key: str, labels_key: str) -> LabelledImages:
+    try:
+        with zipfile.ZipFile(path) as file:
+            _check_sizes(path, file)
+            wanted = {images_key, labels_key, *_OPTIONAL} & {m.removesuffix(".npy") for m in file.namelist()}
+            stored = {key: _array(path, file, key) for key in sorted(wanted)}
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
+        raise DataError(f"{path} cannot be read ({error}); get the file again") from None
+    images = _images(path, stored[images_key])
+    labels = _integers(path, labels_key, stored[labels_key])
+    if not len(images):
+        raise DataError(f"{path} holds no images; {_FORM}")
+    if "characters" in stored:
+        alphabet = alphabet_of_characters(str(path), _text(path, stored["characters"]))
+    else:
+        alphabet = alphabet_of_numbers(str(path), labels)
+    known, writers = stored.get("case_known"), stored.get("writers")
+    if known is not None and known.dtype != np.bool_:
+        raise DataError(f"{path}: case_known is {known.dtype}, expected bool; save it with astype(bool)")
+    return LabelledImages(
+        name=name,
+        images=as_ink(images),
+        labels=labels,
+        alphabet=alphabet,
+        case_known=known,
+        writers=None if writers is None else _integers(path, "writers", writers).astype(np.int32),
+    )
+
+
+_OPTIONAL = ("case_known", "characters", "writers")
+
+
+def _keys(path: Path) -> set[str]:
+    try:
+        with zipfile.ZipFile(path) as file:
+            return {name.removesuffix(".npy") for name in file.namelist()}
+    except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise DataError(f"{path} cannot be read ({error}); {_FORM}") from None
+
+
+def _check_sizes(path: Path, file: zipfile.ZipFile) -> None:
+    for member in file.infolist():
+        if member.file_size > MAX_BYTES or member.file_size > (member.compress_size + 1) * MAX_INFLATION:
+            raise DataError(
+                f"{path}: {member.filename} promises {member.file_size} bytes out of {member.compress_size}; "
+                f"Handread unfolds at most {MAX_BYTES} and believes no such ratio"
+            )
+
+
+def _array(path: Path, file: zipfile.ZipFile, key: str) -> npt.NDArray[Any]:
+    name = f"{key}.npy"
+    size = file.getinfo(name).file_size
+    try:
+        # The array's own header is judged before numpy allocates what it promises.
+        with file.open(name) as member:
+            version = np.lib.format.read_magic(member)
+            header = {
+                (1, 0): np.lib.format.read_array_header_1_0,
+                (2, 0): np.lib.format.read_array_header_2_0,
+            }
+            if version not in header:
+                raise DataError(f"{path}: {name} has the array format {version}; save it with numpy.savez")
+            shape, _, dtype = header[version](member)
+            if dtype.hasobject:
+                raise DataError(f"{path}: {name} holds Python objects, which are never loaded; store numbers")
+            if math.prod(shape) * dtype.itemsize + member.tell() != size:
+                raise DataError(
+                    f"{path}: {name} promises {shape} of {dtype} but holds {size} bytes; it is damaged"
+                )
+        with file.open(name) as member:
+            array: npt.NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
+            return array
+    except ValueError as error:
+        raise DataError(f"{path}: {name} is no numpy array ({error}); save it with numpy.savez") from None
+
+
+def _images(path: Path, images: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    if images.ndim == 4 and 1 in (images.shape[1], images.shape[3]):
+        images = images[:, 0] if images.shape[1] == 1 else images[..., 0]
+    if images.ndim != 3 or 0 in images.shape[1:]:
+        raise DataError(f"{path}: images have shape {images.shape}; {_FORM}")
+    if images.dtype == np.bool_:
+        return images.astype(np.uint8)
+    if images.dtype != np.uint8:
+        whole = np.issubdtype(images.dtype, np.integer)
+        if not whole or (images.size and not (images.min() >= 0 and images.max() <= 255)):
+            raise DataError(
+                f"{path}: images are {images.dtype}, expected uint8 in 0..255; "
+                "multiply fractions by 255 and round"
+            )
+    return images.astype(np.uint8, copy=False)
+
+
+def _integers(path: Path, key: str, values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1 or not np.issubdtype(values.dtype, np.integer):
+        raise DataError(f"{path}: {key} are {values.dtype} of shape {values.shape}, expected integers (N,)")
+    return values.astype(np.int64)
+
+
+def _text(path: Path, characters: npt.NDArray[Any]) -> str:
+    if characters.dtype.kind != "U" or characters.ndim > 1:
+        raise DataError(f"{path}: characters are {characters.dtype}, expected one string of all classes")
+    return "".join(characters.reshape(-1).tolist())

@@ -1,0 +1,234 @@
+"""Any picture to a grey image: files, bytes, streams, arrays; upright, alpha flattened, limited in size."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from handread.errors import ImageError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from handread.types import GrayImage
+
+Source: TypeAlias = "str | Path | bytes | bytearray | memoryview | BinaryIO | npt.NDArray[Any] | Image.Image"
+
+FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "GIF", "PPM")
+"""Forms that are tried, by Pillow's names; HEIF joins when pillow-heif is installed."""
+
+SUFFIXES = frozenset(
+    ".png .jpg .jpeg .webp .tif .tiff .bmp .gif .pgm .ppm .pbm .heic .heif".split()
+)
+"""File suffixes that a folder is searched for."""
+
+MAX_PIXELS = 80_000_000
+"""A picture whose header claims more is refused before it is decoded."""
+
+WORKING_SIDE = 2400
+"""Longer sides are scaled down to this many pixels: an A4 page then has 8 pixels a millimetre."""
+
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, AttributeError,
+           OverflowError, MemoryError, RuntimeError, struct.error, zlib.error)  # fmt: skip
+"""What Pillow's decoders are seen to raise on damaged files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A grey picture at working size and the way back to the source's pixels."""
+
+    gray: GrayImage
+    """uint8 (H, W), 0 black .. 255 white, upright."""
+    scale: float
+    """Source pixels for one working pixel, at least 1."""
+
+
+def read_image(source: Source, *, max_pixels: int = MAX_PIXELS) -> GrayImage:
+    """Read a picture as grey uint8 (H, W), 0 black .. 255 white.
+
+    `source` is a path, the bytes of a file, a binary stream, a PIL image, or an array: uint8, uint16,
+    bool or float (0..1 or 0..255) of shape (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA.
+    EXIF orientation is applied, transparency flattened onto white (onto black under bright ink), a long
+    side above `WORKING_SIDE` scaled down. Raises `ImageError` for what cannot be read.
+    """
+    return read_picture(source, max_pixels=max_pixels).gray
+
+
+def read_picture(source: Source, *, max_pixels: int = MAX_PIXELS) -> Picture:
+    """As `read_image`, with the factor between working pixels and the source's."""
+    if isinstance(source, np.ndarray):
+        return _working_size(_gray_of_array(source, max_pixels))
+    if isinstance(source, (str, Path)):
+        return _read_file(Path(source), max_pixels)
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return _decode(io.BytesIO(bytes(source)), f"the given {len(source)} bytes", max_pixels)
+    if hasattr(source, "convert") and hasattr(source, "getbands"):
+        return _gray_of_pil(source, "the given image", max_pixels)
+    if hasattr(source, "read"):
+        data = source.read()
+        if not isinstance(data, bytes):
+            raise ImageError("the given stream gives text, not bytes; open it in binary mode")
+        return _decode(io.BytesIO(data), "the given stream", max_pixels)
+    raise ImageError(
+        f"a {type(source).__name__} is no picture; give a path, bytes, a binary stream, an array or a PIL image"
+    )
+
+
+def _read_file(path: Path, max_pixels: int) -> Picture:
+    try:
+        if path.is_dir():
+            raise ImageError(f"{path} is a folder, not a picture; name a file in it")
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise ImageError(f"{path} does not exist; check the name") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ImageError(f"{path} cannot be opened: {reason}") from None
+    return _decode(io.BytesIO(data), str(path), max_pixels)
+
+
+def _decode(stream: io.BytesIO, name: str, max_pixels: int) -> Picture:
+    from PIL import Image, UnidentifiedImageError
+
+    if not stream.getbuffer().nbytes:
+        raise ImageError(f"{name} is empty (0 bytes); save the picture again")
+    formats = FORMATS + (("HEIF",) if _heif_ready() else ())
+    try:
+        with Image.open(stream, formats=formats) as image:
+            return _gray_of_pil(image, name, max_pixels)
+    except UnidentifiedImageError:
+        hint = "; HEIC pictures need: pip install 'handread[heic]'" if not _heif_ready() else ""
+        raise ImageError(
+            f"{name} is not a picture that Handread reads (PNG, JPEG, WebP, TIFF, BMP, GIF){hint}"
+        ) from None
+    except Image.DecompressionBombError:
+        raise ImageError(_too_large(name, "more than 178,956,970 pixels", max_pixels)) from None
+    except _BROKEN as error:
+        raise ImageError(f"{name} is damaged and cannot be decoded ({error}); save the picture again") from None
+
+
+def _too_large(name: str, size: str, max_pixels: int) -> str:
+    return f"{name} is too large ({size}, at most {max_pixels:,}); scale it down first"
+
+
+def _heif_ready() -> bool:
+    global _heif
+    if _heif is None:
+        try:
+            import pillow_heif
+        except ImportError:
+            _heif = False
+        else:
+            pillow_heif.register_heif_opener()
+            _heif = True
+    return _heif
+
+
+_heif: bool | None = None
+
+
+def _gray_of_pil(image: Any, name: str, max_pixels: int) -> Picture:
+    from PIL import Image, ImageOps
+
+    width, height = image.size
+    if width * height > max_pixels:
+        raise ImageError(_too_large(name, f"{width} x {height} = {width * height:,} pixels", max_pixels))
+    if width < 1 or height < 1:
+        raise ImageError(f"{name} has no pixels ({width} x {height}); save the picture again")
+    try:
+        longest = max(width, height)
+        if image.format == "JPEG" and longest > 2 * WORKING_SIDE:
+            image.draft("L", (WORKING_SIDE, WORKING_SIDE))  # decodes at a half, quarter or eighth
+        image = ImageOps.exif_transpose(image)
+        if "A" in image.getbands() or "transparency" in image.info:
+            gray = _flatten(np.asarray(image.convert("RGBA")))
+        elif image.mode.startswith(("I", "F")):
+            gray = _stretch(np.asarray(image).astype(np.float64))
+        else:
+            if image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
+                image = image.convert("RGB")
+            gray = np.asarray(image.convert("L"), dtype=np.uint8)
+    except Image.DecompressionBombError:
+        raise ImageError(_too_large(name, f"{width} x {height} pixels", max_pixels)) from None
+    except _BROKEN as error:
+        raise ImageError(f"{name} is damaged and cannot be decoded ({error}); save the picture again") from None
+    picture = _working_size(gray)
+    return Picture(picture.gray, longest / max(picture.gray.shape))
+
+
+def _working_size(gray: GrayImage) -> Picture:
+    height, width = gray.shape
+    factor = max(height, width) / WORKING_SIDE
+    if factor <= 1:
+        return Picture(gray, 1.0)
+    size = (max(1, round(width / factor)), max(1, round(height / factor)))
+    return Picture(np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), dtype=np.uint8), factor)
+
+
+def _gray_of_array(array: npt.NDArray[Any], max_pixels: int) -> GrayImage:
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)):
+        raise ImageError(
+            f"an array of shape {array.shape} is no picture; expected (H, W), (H, W, 3) or (H, W, 4)"
+        )
+    if 0 in array.shape:
+        raise ImageError(f"an array of shape {array.shape} has no pixels")
+    if array.shape[0] * array.shape[1] > max_pixels:
+        raise ImageError(_too_large("the array", f"{array.shape[1]} x {array.shape[0]} pixels", max_pixels))
+    array = _as_bytes(array)
+    if array.ndim == 2:
+        return np.ascontiguousarray(array)
+    if array.shape[2] == 4:
+        return _flatten(array)
+    return np.asarray(cv2.cvtColor(np.ascontiguousarray(array), cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+
+
+def _as_bytes(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype == np.bool_:
+        return array.astype(np.uint8) * 255
+    if array.dtype == np.uint16:
+        return _stretch(array.astype(np.float64)) if array.ndim == 2 else (array >> 8).astype(np.uint8)
+    if array.dtype.kind == "f":
+        if not np.isfinite(array).all():
+            raise ImageError("the array holds NaN or infinite values; replace them before reading")
+        low, high = float(array.min()), float(array.max())
+        if low < 0 or high > 255:
+            raise ImageError(f"the array's values run from {low:g} to {high:g}; expected 0..1 or 0..255")
+        return np.round(array * (255 if high <= 1 else 1)).astype(np.uint8)
+    raise ImageError(
+        f"an array of dtype {array.dtype} is no picture; expected uint8, uint16, bool or float (0..1 or 0..255)"
+    )
+
+
+def _stretch(values: npt.NDArray[np.float64]) -> GrayImage:
+    """Deep grey values to bytes over the range they use: many 16-bit scanners fill only 12 bits."""
+    if values.ndim != 2 or not np.isfinite(values).all():
+        raise ValueError("its pixels are not plain grey numbers")
+    low, high = values.min(), values.max()
+    if high == low:
+        return np.full(values.shape, 255 if high > 0 else 0, dtype=np.uint8)
+    return np.round((values - low) * (255.0 / (high - low))).astype(np.uint8)
+
+
+def _flatten(rgba: npt.NDArray[np.uint8]) -> GrayImage:
+    """Lay transparent pictures on white, or on black where the visible ink itself is bright."""
+    gray = cv2.cvtColor(np.ascontiguousarray(rgba[:, :, :3]), cv2.COLOR_RGB2GRAY)
+    alpha = rgba[:, :, 3]
+    if int(alpha.min()) == 255:
+        return np.asarray(gray, dtype=np.uint8)
+    weight = alpha.astype(np.float32) / 255
+    total = float(weight.sum())
+    bright_ink = total > 0 and float((gray * weight).sum()) / total > 160
+    paper = 0.0 if bright_ink else 255.0
+    return np.round(gray * weight + paper * (1 - weight)).astype(np.uint8)

@@ -1,0 +1,127 @@
+"""Ruled lines, squared paper and the edges of form boxes: found by their length, removed around the ink."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from handread.types import InkImage
+
+    Mask = npt.NDArray[np.uint8]
+
+LEVEL = 90
+"""Ink from which a pixel counts as drawn, for decisions about shape."""
+
+_RIM = 0.16
+"""Depth of the band along the rim where box edges lie, as a fraction of the picture's side."""
+
+
+def remove_rules(ink: InkImage) -> InkImage:
+    """Take out straight lines that cross the picture or run along its rim; what crosses them stays.
+
+    A pixel of such a line goes where the line is alone: where the run of ink across it is no thicker than the
+    line. A tightly cut character (a T whose bar fills the top rim, an L, a lone 1) is not taken for a box.
+    """
+    if min(ink.shape) < 12:
+        return ink
+    mask = (ink > LEVEL).astype(np.uint8)
+    lines = _horizontal(mask)
+    lines |= _horizontal(np.ascontiguousarray(mask.T)).T
+    if not lines.any():
+        return ink
+    rest = mask & ~lines
+    if _is_tight_character(mask, rest):
+        return ink
+    near = np.ones((3, 3), np.uint8)
+    # a line's soft skirt goes with it, but not the skirt of ink that stays
+    gone = (cv2.dilate(lines, near) > 0) & ((cv2.dilate(rest, near) == 0) | (lines > 0))
+    cleaned = ink.copy()
+    cleaned[gone] = 0
+    return cleaned
+
+
+def _is_tight_character(mask: Mask, rest: Mask) -> bool:
+    """True when the lines are the character's own strokes, which a tight cut has brought to the rim.
+
+    Then nothing substantial is left between them, or what is left reaches the opposite rim.
+    """
+    height, width = mask.shape
+    edges = [bool(mask[0].any()), bool(mask[-1].any()), bool(mask[:, 0].any()), bool(mask[:, -1].any())]
+    if not all(edges) or max(height, width) > 400:
+        return False
+    inner = rest[1:-1, 1:-1]
+    x, y, w, h = cv2.boundingRect(inner)
+    reaches = w >= 0.86 * width or h >= 0.86 * height
+    return reaches and int(inner.sum()) > 0.25 * int(mask.sum())
+
+
+def _horizontal(mask: Mask) -> Mask:
+    """Pixels (0 or 1) of horizontal rules, where nothing crosses them."""
+    height, width = mask.shape
+    found = np.zeros_like(mask)
+    # rows are joined in pairs so that a slightly slanted line stays whole
+    closed = cv2.morphologyEx(cv2.dilate(mask, np.ones((3, 1), np.uint8)), cv2.MORPH_CLOSE, np.ones((1, 5), np.uint8))
+    runs = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((1, max(9, int(width * 0.2))), np.uint8))
+    if not runs.any():
+        return found
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
+    for index in range(1, count):
+        x, y, w, h, area = (int(v) for v in stats[index])
+        thickness = max(1.0, area / w - 2)  # the dilation added two rows
+        if thickness > max(4.0, 0.1 * height) or not _spans(x, y, w, h, height, width):
+            continue
+        part = mask[y : y + h, x : x + w] & (labels[y : y + h, x : x + w] == index)
+        found[y : y + h, x : x + w] |= part & _thin(mask, x, y, w, h, limit=round(1.4 * thickness + 1))
+    return found
+
+
+def _spans(x: int, y: int, w: int, h: int, height: int, width: int) -> bool:
+    left, right = x <= 0.02 * width + 1, x + w >= 0.98 * width - 1
+    band = max(3.0, _RIM * height)
+    at_rim = y + h <= band + 2 or y >= height - band - 2
+    straight = h <= max(7.0, 0.12 * w)
+    if at_rim:
+        return straight and w >= 0.45 * width and (left or right or y <= 1 or y + h >= height - 1)
+    if left and right:
+        return straight
+    return straight and width >= 300 and w >= 0.75 * width
+
+
+def _thin(mask: Mask, x: int, y: int, w: int, h: int, *, limit: int) -> Mask:
+    """1 where the vertical run of ink through a pixel of the window is no longer than `limit`."""
+    top = max(0, y - limit - 1)
+    bottom = min(mask.shape[0], y + h + limit + 1)
+    window = mask[top:bottom, x : x + w]
+    # an opening by a column of limit + 1 keeps exactly the runs that are longer
+    column = np.ones((limit + 1, 1), np.uint8)
+    long = cv2.morphologyEx(window, cv2.MORPH_OPEN, column, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    return np.asarray((window & ~long)[y - top : y - top + h], dtype=np.uint8)
+
+
+def remove_rim(ink: InkImage) -> InkImage:
+    """Take out what leans in from outside: components at the rim that stay within a band along it.
+
+    Also what is left of a box edge, and specks of a few pixels anywhere.
+    """
+    height, width = ink.shape
+    mask = (ink > LEVEL).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    if count == 1:
+        return ink
+    x, y, w, h, area = (stats[:, i].astype(np.int64) for i in range(5))
+    band_y, band_x = max(2.0, _RIM * height), max(2.0, _RIM * width)
+    near = max(1, round(0.03 * min(height, width)))
+    touches = (x <= near) | (y <= near) | (x + w >= width - near) | (y + h >= height - near)
+    in_band = (y + h <= band_y) | (y >= height - band_y) | (x + w <= band_x) | (x >= width - band_x)
+    largest = int(area[1:].max())
+    speck = (area < 4) | ((area < 7) & (area < 0.05 * largest))
+    keep = ~(touches & in_band & ((area < 0.5 * largest) | (area < 0.02 * height * width))) & ~speck
+    keep[0] = False
+    if keep[1:].all():
+        return ink
+    allowed = cv2.dilate(keep[labels].astype(np.uint8), np.ones((3, 3), np.uint8))
+    return np.where(allowed > 0, ink, 0).astype(np.uint8)

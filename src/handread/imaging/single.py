@@ -1,0 +1,81 @@
+"""One picture that holds exactly one character: the road of ``read --one`` and of labelled pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from handread.imaging.cues import picture_cue, unknown_cues
+from handread.imaging.glyph import SIZE, normalise
+from handread.imaging.ink import extract_ink
+from handread.imaging.rules import LEVEL
+from handread.imaging.read import Source, read_picture
+from handread.types import Box
+
+if TYPE_CHECKING:
+    from handread.types import Cues, InkImage, UInt8Array
+
+_SMALLEST = 4
+"""Ink whose longer side has fewer pixels than this is a speck, not a character."""
+
+
+@dataclass(frozen=True, slots=True)
+class Single:
+    """The network's input for a picture of one character, and where the character stands."""
+
+    glyph: UInt8Array
+    """uint8 (32, 32) normalised input; zeros when the picture is empty."""
+    cue: Cues
+    """float32 (4,), see `handread.imaging.cues`."""
+    box: Box
+    """In source pixels; the whole picture when it is empty."""
+    empty: bool
+    """True when no ink was found."""
+
+
+def single_character(source: Source) -> Single:
+    """Find the one character in a picture and normalise it. Raises `ImageError` as `read_image` does."""
+    picture = read_picture(source)
+    height, width = picture.gray.shape
+    ink = main_ink(extract_ink(picture.gray))
+    found = cv2.boundingRect((ink > LEVEL).astype(np.uint8))
+    if max(found[2:]) < _SMALLEST:
+        whole = Box(0, 0, round(width * picture.scale), round(height * picture.scale))
+        return Single(np.zeros((SIZE, SIZE), dtype=np.uint8), unknown_cues(1)[0], whole, True)
+    x, y, w, h = found
+    box = Box(*(round(v * picture.scale) for v in (x, y, w, h)))
+    cue = picture_cue(Box(x, y, w, h), height)
+    return Single(normalise([ink[y : y + h, x : x + w]])[0, 0], cue, box, False)
+
+
+def main_ink(ink: InkImage) -> InkImage:
+    """Keep the ink of the one character: the heaviest component near the middle and what belongs to it.
+
+    Dots of i and j and broken strokes lie near the main component and are not much smaller than the stroke
+    is wide; specks and parts of neighbours that lean in at the rim are dropped.
+    """
+    mask = (ink > LEVEL).astype(np.uint8)
+    count, labels, stats, centres = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    if count <= 2:
+        return ink
+    height, width = ink.shape
+    areas = stats[1:, cv2.CC_STAT_AREA].astype(np.float64)
+    off = np.hypot((centres[1:, 0] - width / 2) / width, (centres[1:, 1] - height / 2) / height)
+    main = int(np.argmax(areas * (1.2 - off))) + 1
+    keep = np.zeros(count, dtype=bool)
+    keep[main] = True
+    x0, y0, w0, h0 = (int(v) for v in stats[main][:4])
+    span = max(w0, h0)
+    for index in range(1, count):
+        x, y, w, h, area = (int(v) for v in stats[index])
+        gap = np.hypot(max(0, x - x0 - w0, x0 - x - w), max(0, y - y0 - h0, y0 - y - h))
+        at_rim = x <= 0 or y <= 0 or x + w >= width or y + h >= height
+        heavy = area >= (0.12 if at_rim else 0.022) * areas[main - 1]
+        # nothing of a character hangs as a speck below it; dots stand above
+        below = y > y0 + h0 and area < 0.15 * areas[main - 1]
+        keep[index] |= heavy and gap < 0.6 * span and not below
+    allowed = cv2.dilate(keep[labels].astype(np.uint8), np.ones((3, 3), np.uint8))
+    return np.where(allowed > 0, ink, 0).astype(np.uint8)

@@ -1,0 +1,123 @@
+"""Random variation of ink, on batches, for training only.
+
+Every step takes float images (N, 1, S, S), 0 paper .. 1 ink, and a generator, and is the identity at amount 0.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from handread.training.config import AugmentConfig
+
+
+def augment(images: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
+    """A random variation of every image; the same generator state gives the same result."""
+    images = stroke(images, config.thicken_fraction, config.thin_fraction, generator)
+    images = warp(images, config, generator)
+    images = blur(images, config.blur_fraction, generator)
+    images = cutout(images, config.cutout_fraction, generator)
+    return shade(images, config, generator)
+
+
+def _normal(count: int, generator: torch.Generator, *shape: int) -> Tensor:
+    return torch.randn(count, *shape, generator=generator)
+
+
+def _uniform(count: int, generator: torch.Generator, *shape: int) -> Tensor:
+    return torch.rand(count, *shape, generator=generator)
+
+
+def warp(images: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
+    """Rotation, slant, scale, shift and elastic displacement in one bilinear sampling."""
+    count, _, size, _ = images.shape
+    amounts = (config.rotate_degrees, config.slant, config.scale_fraction, config.shift_pixels, config.elastic_pixels)
+    if not any(amounts):
+        return images
+    angle = _normal(count, generator) * math.radians(config.rotate_degrees)
+    shear = _normal(count, generator) * config.slant
+    scale = (1 + _normal(count, generator, 2) * config.scale_fraction).clamp(0.6, 1.5)
+    shift = _normal(count, generator, 2) * (config.shift_pixels * 2 / size)
+    cosine, sine = torch.cos(angle), torch.sin(angle)
+    theta = torch.zeros(count, 2, 3)
+    theta[:, 0, 0] = cosine / scale[:, 0]
+    theta[:, 0, 1] = (shear * cosine - sine) / scale[:, 0]
+    theta[:, 1, 0] = sine / scale[:, 1]
+    theta[:, 1, 1] = (shear * sine + cosine) / scale[:, 1]
+    theta[:, :, 2] = shift
+    grid = functional.affine_grid(theta, [count, 1, size, size], align_corners=False)  # (N, S, S, 2)
+    if config.elastic_pixels:
+        coarse = _normal(count, generator, 2, 5, 5) * (config.elastic_pixels * 2 / size)
+        smooth = functional.interpolate(coarse, size=(size, size), mode="bicubic", align_corners=True)
+        grid = grid + smooth.permute(0, 2, 3, 1)
+    return functional.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def stroke(images: Tensor, thicken: float, thin: float, generator: torch.Generator) -> Tensor:
+    """Blend a share of the images with their grey dilation, another with their grey erosion."""
+    if not thicken and not thin:
+        return images
+    count = images.shape[0]
+    chance, amount = _uniform(count, generator), _uniform(count, generator)[:, None, None, None]
+    images = images.clone()
+    wide = chance < thicken
+    if wide.any():
+        part = images[wide]
+        grown = functional.max_pool2d(part, 3, stride=1, padding=1)
+        images[wide] = part + amount[wide] * (grown - part)
+    slim = (chance >= thicken) & (chance < thicken + thin)
+    if slim.any():
+        part = images[slim]
+        shrunk = -functional.max_pool2d(-part, 3, stride=1, padding=1)
+        # hairlines would vanish: they keep a part of themselves
+        images[slim] = part + 0.75 * amount[slim] * (shrunk - part)
+    return images
+
+
+def blur(images: Tensor, fraction: float, generator: torch.Generator) -> Tensor:
+    """A binomial 3 x 3 blur, once or twice, on a share of the images."""
+    if not fraction:
+        return images
+    chance = _uniform(images.shape[0], generator)
+    line = torch.tensor([0.25, 0.5, 0.25])
+    kernel = (line[:, None] * line[None, :])[None, None]
+    soft = functional.conv2d(images, kernel, padding=1)
+    softer = functional.conv2d(soft, kernel, padding=1)
+    once, twice = chance < fraction, chance < fraction / 2
+    return torch.where(
+        twice[:, None, None, None], softer, torch.where(once[:, None, None, None], soft, images)
+    )
+
+
+def cutout(images: Tensor, fraction: float, generator: torch.Generator) -> Tensor:
+    """Take two small soft patches of ink out of a share of the images: dry pens and broken strokes."""
+    if not fraction:
+        return images
+    count, _, size, _ = images.shape
+    chosen = (_uniform(count, generator) < fraction)[:, None, None, None]
+    axis = (torch.arange(size) + 0.5) / size
+    hole = torch.zeros(count, 1, size, size)
+    for _ in range(2):
+        centre = _uniform(count, generator, 2) * 0.8 + 0.1
+        radius = (0.03 + 0.06 * _uniform(count, generator))[:, None, None]
+        far = (axis[None, :, None] - centre[:, 0, None, None]) ** 2 + (axis[None, None, :] - centre[:, 1, None, None]) ** 2
+        hole = torch.maximum(hole, torch.exp(-far / (2 * radius**2))[:, None])
+    return torch.where(chosen, images * (1 - hole), images)
+
+
+def shade(images: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
+    """Exponent on the intensity, smooth fading across the image, pixel noise."""
+    count, _, size, _ = images.shape
+    if config.gamma:
+        exponent = torch.exp(_normal(count, generator) * config.gamma)[:, None, None, None]
+        images = images.clamp(1e-4, 1) ** exponent
+    if config.light:
+        corners = 1 - config.light * _uniform(count, generator, 1, 2, 2)
+        images = images * functional.interpolate(corners, size=(size, size), mode="bilinear", align_corners=True)
+    if config.noise:
+        strength = config.noise * _uniform(count, generator)[:, None, None, None] ** 2
+        images = images + strength * _normal(count, generator, 1, size, size)
+    return images.clamp(0, 1)

@@ -1,0 +1,83 @@
+"""Checkpoints: safetensors and JSON, written atomically, never pickled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from handread.data.atomic import write_atomic
+from handread.errors import ModelError
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Everything a run needs to go on after an epoch."""
+
+    epoch: int
+    """Epochs done."""
+    tensors: dict[str, Tensor]
+    facts: dict[str, Any]
+    """Configuration, checksum of the data, history."""
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write one file; a crash leaves the old one whole."""
+    header = json.dumps({"format": FORMAT, "epoch": checkpoint.epoch, "facts": checkpoint.facts})
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}
+    write_atomic(path, save(tensors, metadata={"handread": header}))
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint; raises `ModelError` when it is missing, damaged or from a newer format."""
+    try:
+        data = path.read_bytes()
+        size = int.from_bytes(data[:8], "little")
+        header = json.loads(json.loads(data[8 : 8 + size])["__metadata__"]["handread"])
+        tensors = load(data)
+    except FileNotFoundError:
+        raise ModelError(f"there is no checkpoint {path}; start without --resume") from None
+    except Exception as error:
+        raise ModelError(f"the checkpoint {path} is damaged ({error}); start without --resume") from None
+    if header["format"] > FORMAT:
+        raise ModelError(f"the checkpoint {path} has format {header['format']}; upgrade Handread to resume it")
+    return Checkpoint(header["epoch"], tensors, header["facts"])
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The optimizer's state as named tensors."""
+    state: Mapping[Any, Mapping[str, Any]] = optimizer.state_dict()["state"]
+    return {f"optimizer.{index}.{key}": torch.as_tensor(value) for index, row in state.items() for key, value in row.items()}
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Put back what `optimizer_tensors` gave."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith("optimizer."):
+            _, index, key = name.split(".", 2)
+            state.setdefault(int(index), {})[key] = tensor
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def network_tensors(prefix: str, network: nn.Module) -> dict[str, Tensor]:
+    """Weights and buffers under a prefix."""
+    return {f"{prefix}.{name}": tensor for name, tensor in network.state_dict().items()}
+
+
+def restore_network(prefix: str, network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Put back what `network_tensors` gave; raises `ModelError` when it is of another network."""
+    own = {n[len(prefix) + 1 :]: t for n, t in tensors.items() if n.startswith(prefix + ".")}
+    try:
+        network.load_state_dict(own)
+    except RuntimeError:
+        raise ModelError("the checkpoint holds the weights of another network; start without --resume") from None

@@ -1,0 +1,197 @@
+"""Recipes: every option of a training run as a typed field with its unit in the name; no torch here."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from handread.errors import ConfigError
+from handread.registry import unknown
+
+
+def option(default: Any, low: float | None = None, high: float | None = None) -> Any:
+    """A field with the range it is checked against (inclusive)."""
+    return field(default=default, metadata={"low": low, "high": high})
+
+
+@dataclass(frozen=True, slots=True)
+class AugmentConfig:
+    """How ink is varied during training; 0 means identity everywhere."""
+
+    rotate_degrees: float = option(0.0, 0, 180)
+    """Standard deviation of the rotation."""
+    slant: float = option(0.0, 0, 2)
+    """Standard deviation of the horizontal shear (pixels right per pixel up)."""
+    scale_fraction: float = option(0.0, 0, 0.9)
+    """Standard deviation of each axis' scale around 1."""
+    shift_pixels: float = option(0.0, 0, 16)
+    """Standard deviation of the shift on each axis, in input pixels."""
+    elastic_pixels: float = option(0.0, 0, 8)
+    """Standard deviation of a smooth random displacement, in input pixels (Simard et al. 2003)."""
+    thicken_fraction: float = option(0.0, 0, 1)
+    """Share of the images whose strokes are thickened by up to a pixel on each side."""
+    thin_fraction: float = option(0.0, 0, 1)
+    """Share of the images whose strokes are thinned by up to a pixel on each side."""
+    blur_fraction: float = option(0.0, 0, 1)
+    """Share of the images that are blurred."""
+    gamma: float = option(0.0, 0, 2)
+    """Standard deviation of the logarithm of the exponent put on the ink's intensity."""
+    light: float = option(0.0, 0, 1)
+    """Largest fraction by which ink fades smoothly across the image."""
+    noise: float = option(0.0, 0, 1)
+    """Largest standard deviation of pixel noise, as a fraction of full ink."""
+    cutout_fraction: float = option(0.0, 0, 1)
+    """Share of the images in which a few small patches of ink are missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceConfig:
+    """One data set that the training sees."""
+
+    data: str = option("")
+    """Below the folder given as --data, or any DATA when absolute; or `synthetic`, `non-characters`, `pairs`."""
+    split: str = option("")
+    """Name of the split inside it; empty: the whole."""
+    repeat: float = option(1.0, 0, 1000)
+    """How often each image is seen in one epoch; a fraction sees that share of them."""
+    held_out_fraction: float = option(0.0, 0, 0.9)
+    """Share kept out of the training for validation, stratified, disjoint by writer where writers are known."""
+    count: int = option(0, 0, 10_000_000)
+    """How many to make, for sources that are drawn."""
+    licence: str = option("")
+    """Licence of the data, for the model card."""
+    origin: str = option("")
+    """Where the data came from, for the model card."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """A complete, reproducible training run."""
+
+    name: str = option("model")
+    """Name on the model card."""
+    version: str = option("1")
+    """Version on the model card."""
+    network: str = option("residual-base")
+    """Registered network."""
+    alphabet: str = option("alphanumeric")
+    """Classes, a named alphabet or the characters."""
+    reject: bool = option(False)
+    """Learn one more class: this ink is no character."""
+    seed: int = option(1, 0, 2**31)
+    """Seed of everything random."""
+    epochs: int = option(10, 1, 10_000)
+    """Passes over the training data."""
+    batch_size: int = option(256, 1, 65_536)
+    """Images a step."""
+    learning_rate: float = option(0.002, 1e-7, 10)
+    """Peak of the schedule."""
+    weight_decay: float = option(0.05, 0, 10)
+    """Decoupled weight decay of AdamW (Loshchilov and Hutter 2019)."""
+    warmup_fraction: float = option(0.1, 0, 1)
+    """Share of all steps in which the learning rate rises; it then falls as a half cosine."""
+    final_fraction: float = option(0.01, 0, 1)
+    """Last learning rate as a fraction of the peak."""
+    ema_decay: float = option(0.999, 0, 0.99999)
+    """Decay a step of the moving average of the weights that is kept; 0: the last weights are."""
+    label_smoothing: float = option(0.0, 0, 0.5)
+    """Share of the target spread evenly over all classes."""
+    bf16: bool = option(True)
+    """Compute in bfloat16 where the processor has it."""
+    threads: int = option(0, 0, 1024)
+    """Processor threads; 0: as many as there are."""
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    """How the ink is varied."""
+    sources: tuple[SourceConfig, ...] = ()
+    """What is trained on; empty: the data given on the command line."""
+    validation: tuple[SourceConfig, ...] = ()
+    """What is chosen and calibrated on, beside what sources hold out."""
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
+    """Read a TOML recipe and apply `key=value` overrides (`epochs=3`, `augment.noise=0.1`).
+
+    Raises `ConfigError` for an unknown key (with the near one), a wrong type, or a value out of range.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"the recipe {path} does not exist; look in recipes/") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"the recipe {path} cannot be read: {error}") from None
+    for override in overrides:
+        _override(raw, override)
+    return config_from(raw)
+
+
+def config_from(raw: dict[str, Any]) -> TrainConfig:
+    """A checked configuration from plain tables."""
+    raw = dict(raw)
+    tables: dict[str, Any] = {}
+    if "augment" in raw:
+        tables["augment"] = _build(AugmentConfig, raw.pop("augment"), "augment")
+    for key in ("sources", "validation"):
+        if key in raw:
+            rows = raw.pop(key)
+            if not isinstance(rows, list):
+                raise ConfigError(f"{key} is {rows!r}; expected tables written [[{key}]]")
+            tables[key] = tuple(_build(SourceConfig, row, f"{key}[{i}]") for i, row in enumerate(rows))
+    return dataclasses.replace(_build(TrainConfig, raw, ""), **tables)
+
+
+def config_to(config: TrainConfig) -> dict[str, Any]:
+    """Plain tables of a configuration, for JSON; `config_from` gives the equal configuration back."""
+    raw = dataclasses.asdict(config)
+    raw["sources"] = list(raw["sources"])
+    raw["validation"] = list(raw["validation"])
+    return raw
+
+
+def _override(raw: dict[str, Any], text: str) -> None:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"--set {text!r} is not of the form key=value, such as epochs=3")
+    *path, last = key.strip().split(".")
+    table: Any = raw
+    for part in path:
+        table = table.setdefault(part, {})
+        if not isinstance(table, dict):
+            raise ConfigError(f"--set {text!r}: {part!r} has no options below it")
+    try:
+        table[last] = tomllib.loads(f"v = {value}")["v"]
+    except tomllib.TOMLDecodeError:
+        table[last] = value
+
+
+def _build(kind: type[Any], raw: Any, where: str) -> Any:
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{where} is {raw!r}; expected a table")
+    prefix = f"{where}." if where else ""
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    values: dict[str, Any] = {}
+    for key, value in raw.items():
+        if key not in fields:
+            raise ConfigError(unknown("option", prefix + key, [prefix + name for name in fields]))
+        values[key] = _checked(prefix + key, value, fields[key])
+    return kind(**values)
+
+
+def _checked(name: str, value: Any, spec: dataclasses.Field[Any]) -> Any:
+    wanted = type(spec.default)
+    if spec.default is dataclasses.MISSING:
+        raise ConfigError(f"{name} is a table, not a value; write its options as {name}.OPTION")
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not wanted:
+        raise ConfigError(f"{name} is {value!r} ({type(value).__name__}); expected {wanted.__name__}")
+    low, high = spec.metadata["low"], spec.metadata["high"]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{name} is {value!r}; expected a finite number")
+    if low is not None and not low <= value <= high:
+        raise ConfigError(f"{name} is {value!r}; expected {low:g} to {high:g}")
+    return value
