@@ -75,15 +75,16 @@ def control(*classes: int, level: int = 255) -> npt.NDArray[np.uint8]:
 
 
 def tiny_weights(card: ModelCard) -> npt.NDArray[np.float32]:
-    classes = len(card.alphabet) + card.has_none
-    weights = np.zeros((SIZE, SIZE, classes), dtype=np.float32)
-    for k in range(classes):
-        weights[k // SIZE, k % SIZE, k] = CONTROL / 255
-    for what, k in [("0", 0), ("1", 1), ("7", 7), *([("blot", classes - 1)] if card.has_none else [])]:
-        inner = single_character(drawn(what)).glyph[3:-3, 3:-3].astype(np.float32)
-        contrast = inner - inner.mean()
-        weights[3:-3, 3:-3, k] = MATCH * contrast / (contrast * inner).sum()
-    return weights.reshape(SIZE * SIZE, classes)
+    """float32 (height * width, classes)"""
+    names = [*card.alphabet, *(["blot"] if card.has_none else [])]
+    weights = np.zeros((card.height, card.width, len(names)), dtype=np.float32)
+    for k, name in enumerate(names):
+        weights[k // card.width, k % card.width, k] = CONTROL / 255
+        if name in ("0", "1", "7", "blot") and card.height == SIZE:
+            inner = single_character(drawn(name)).glyph[3:-3, 3:-3].astype(np.float32)
+            contrast = inner - inner.mean()
+            weights[3:-3, 3:-3, k] = MATCH * contrast / (contrast * inner).sum()
+    return weights.reshape(-1, len(names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class ModelParts:
     card_text: str | None = None
     image_name: str = "image"
     image_type: int = TensorProto.UINT8
-    image_shape: tuple[int | str, ...] = ("n", 1, SIZE, SIZE)
+    image_shape: tuple[int | str, ...] | None = None
     output_name: str = "logits"
     classes: int | None = None
 
@@ -103,7 +104,8 @@ def model_bytes(parts: ModelParts) -> bytes:
     """An ONNX file: cast, flatten, one matrix product; with cues their sum is added to class 0."""
     card = parts.card or TINY_CARD
     weights = tiny_weights(card)[:, : parts.classes]
-    inputs = [helper.make_tensor_value_info(parts.image_name, parts.image_type, parts.image_shape)]
+    shape = parts.image_shape or ("n", 1, card.height, card.width)
+    inputs = [helper.make_tensor_value_info(parts.image_name, parts.image_type, shape)]
     nodes = [
         helper.make_node("Cast", [parts.image_name], ["float"], to=TensorProto.FLOAT),
         helper.make_node("Flatten", ["float"], ["flat"]),

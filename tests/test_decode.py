@@ -17,7 +17,7 @@ CARD = ModelCard(name="t", version="1", alphabet=NAMED["alphanumeric"], height=3
 
 
 def logits_for(**weights: float) -> np.ndarray:
-    """One row of 62 logits whose softmax gives the named characters exactly these shares, the rest nothing."""
+    """One row of 62 logits whose softmax gives the named characters these shares, the rest nothing."""
     row = np.full((1, 62), -1000.0, dtype=np.float32)
     for character, share in weights.items():
         row[0, ALNUM.index(character.removeprefix("_"))] = np.log(share)
@@ -82,8 +82,10 @@ def test_mass_is_one_without_restriction() -> None:
     assert decode.score(logits_for(A=0.5, B=0.5), CARD).mass.tolist() == [1.0]
 
 
-@pytest.mark.parametrize(("digit", "letters"), [("0", "OQo"), ("1", "Iil"), ("2", "Zz"), ("5", "Ss"), ("6", "Gb"),
-                                               ("8", "B"), ("9", "agq"), ("3", ""), ("7", "")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("digit", "letters"),
+    [("0", "OQo"), ("1", "Iil"), ("2", "Zz"), ("5", "Ss"), ("6", "Gb"), ("8", "B"), ("9", "agq"), ("3", "")],
+)
 def test_look_alikes_of_a_digit(digit: str, letters: str) -> None:
     inside = decode.look_alikes(ALNUM, Alphabet.of(digit))
     assert {c for c, yes in zip(ALNUM, inside, strict=True) if yes} == {digit, *letters}
@@ -142,9 +144,7 @@ def character(text: str, confidence: float, *, accepted: bool = True) -> Charact
 
 
 def test_a_reading_joins_lines_and_words_and_multiplies_confidences() -> None:
-    reading = decode.reading_from(
-        [character("a", 0.5), character("b", 0.5), character("c", 0.8)], gaps=("", " ", "\n")
-    )
+    reading = decode.reading_from([character("a", 0.5), character("b", 0.5), character("c", 0.8)], gaps=("", " ", "\n"))
     assert reading.text == "a b\nc"
     assert reading.confidence == pytest.approx(0.2)
 

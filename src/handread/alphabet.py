@@ -44,9 +44,7 @@ class Alphabet:
             raise AlphabetError("an alphabet needs at least one character; name one of " + ", ".join(NAMED))
         for place, character in enumerate(self.characters):
             if len(character) != 1 or character.isspace():
-                raise AlphabetError(
-                    f"{character!r} cannot be a class: an alphabet holds single, visible characters"
-                )
+                raise AlphabetError(f"{character!r} cannot be a class: an alphabet holds single, visible characters")
             if character in self._places:
                 raise AlphabetError(f"{character!r} stands twice in the alphabet; name each character once")
             self._places[character] = place

@@ -159,9 +159,7 @@ def character_from(scores: Scores, index: int, box: Box, top: int = 3) -> Charac
     return Character(candidates, box, bool(scores.accepted[index]), scores.reasons[index])
 
 
-def reading_from(
-    characters: Iterable[Character], *, gaps: Sequence[str] = (), strict: bool = False
-) -> Reading:
+def reading_from(characters: Iterable[Character], *, gaps: Sequence[str] = (), strict: bool = False) -> Reading:
     """Characters in reading order as a `Reading`.
 
     ``gaps[i]`` is what stands before character `i`: nothing, a space, or a newline; missing ones are nothing.

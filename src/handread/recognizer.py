@@ -1,8 +1,10 @@
 """Recognizer: pictures in, characters out; the one class most users meet.
 
-reader = Recognizer()
-reader.read("number.jpg", alphabet="digits").text
-labels, probabilities = reader.classify(images, alphabet="digits")
+    reader = Recognizer()
+    reader.read("number.jpg", alphabet="digits").text
+    labels, probabilities = reader.classify(images, alphabet="digits")
+
+Pictures and arrays pass through the same normalisation and the same network, whatever their kind.
 """
 
 from __future__ import annotations
@@ -19,10 +21,16 @@ import numpy.typing as npt
 from handread import decode
 from handread.alphabet import Alphabet
 from handread.errors import ImageError, ModelError
+from handread.imaging.cues import picture_cue
 from handread.imaging.glyph import SIZE, normalise
+from handread.imaging.ink import extract_ink
+from handread.imaging.read import read_picture
+from handread.imaging.segment import segment
 from handread.imaging.single import Single, single_character
+from handread.page import find_characters
 from handread.runtime import store
 from handread.runtime.session import Session
+from handread.types import Box
 
 if TYPE_CHECKING:
     from handread.card import ModelCard
@@ -147,22 +155,33 @@ class Recognizer:
         blank = np.logical_not(glyphs.any(axis=(1, 2, 3)))
         return decode.score(self._session.run(glyphs, cues), self.card, wanted, blank=blank)
 
-    def _decode_singles(
-        self, singles: list[Single], wanted: Alphabet, top: int, strict: bool
-    ) -> list[Reading]:
+    def _decode_singles(self, singles: list[Single], wanted: Alphabet, top: int, strict: bool) -> list[Reading]:
         inked = [single for single in singles if not single.empty]
         if not inked:
             return [decode.reading_from(())] * len(singles)
         glyphs = np.stack([single.glyph for single in inked])[:, None]
         scores = self._score(glyphs, np.stack([single.cue for single in inked]), wanted)
         characters = iter(decode.character_from(scores, i, single.box, top) for i, single in enumerate(inked))
-        return [
-            decode.reading_from(() if single.empty else (next(characters),), strict=strict)
-            for single in singles
-        ]
+        return [decode.reading_from(() if single.empty else (next(characters),), strict=strict) for single in singles]
 
     def _read_lines(self, source: Source, wanted: Alphabet, top: int, strict: bool) -> Reading:
-        return self._decode_singles([single_character(source)], wanted, top, strict)[0]
+        picture = read_picture(source)
+        ink = extract_ink(picture.gray)
+        spots = find_characters(segment(ink), lambda glyphs, cues: self._score(glyphs, cues, wanted))
+        if not spots:
+            return decode.reading_from(())
+        cues = np.stack([spot.cue for spot in spots])
+        if len(spots) == 1:  # alone on its picture: the picture is the only frame
+            cues[0] = picture_cue(spots[0].box, ink.shape[0])
+        scores = self._score(np.stack([spot.glyph for spot in spots]), cues, wanted)
+        characters = [
+            decode.character_from(scores, i, _scaled(spot.box, picture.scale), top) for i, spot in enumerate(spots)
+        ]
+        return decode.reading_from(characters, gaps=[spot.before for spot in spots], strict=strict)
+
+
+def _scaled(box: Box, scale: float) -> Box:
+    return Box(*(round(v * scale) for v in (box.x, box.y, box.width, box.height)))
 
 
 def _check_images(images: Any) -> None:

@@ -22,9 +22,7 @@ _PAIRS = 10
 @click.option("--data", required=True, metavar="DATA", help="A catalogue name, a folder, a file, or several.")
 @click.option("--split", metavar="NAME", help="train, validation or test, where the data has splits.")
 @click.option("--alphabet", metavar="NAME|CHARACTERS", help="Answers allowed; by default all it knows.")
-@click.option(
-    "--json", "out", metavar="FILE", type=click.Path(path_type=Path), help="Write the whole report here."
-)
+@click.option("--json", "out", metavar="FILE", type=click.Path(path_type=Path), help="Write the whole report here.")
 @click.option("--skip-broken", is_flag=True, help="Leave out pictures that cannot be read, and name them.")
 def command(
     model: str, data: str, split: str | None, alphabet: str | None, out: Path | None, skip_broken: bool
@@ -32,7 +30,7 @@ def command(
     """Measure a model on labelled characters.
 
     Every item is one character; pictures take the road of `handread read --one`. MODEL is a shipped name or
-    an ONNX file. Items outside the alphabet are left out.
+    an ONNX file. Items outside the alphabet are left out, and counted.
     """
     from handread.data.load import load_data
     from handread.evaluation.report import evaluate
@@ -46,6 +44,12 @@ def command(
         items = load_data(data, split=split, progress=progress, skip_broken=skip_broken)
     for name in items.skipped:
         click.echo(f"handread: left out {name}", err=True)
+    if wanted is not None:
+        inside = items.restricted(wanted)
+        if len(inside) < len(items):
+            outside = len(items) - len(inside)
+            click.echo(f"handread: left out {outside:,} of {len(items):,} items outside the alphabet", err=True)
+        items = inside
     report = evaluate(reader, items, alphabet=wanted)
     if out is not None:
         report.save(out)
@@ -56,8 +60,8 @@ def summary(report: EvaluationReport) -> str:
     """The report in a few lines for people."""
     low, high = report.interval95
     lines = [
-        f"{report.model} on {report.data}: {report.n:,} characters, {len(report.alphabet)} classes,"
-        f" {report.seconds:.1f} s",
+        f"{report.model} on {report.data}: {report.n:,} characters, {len(report.alphabet)} classes, "
+        f"{report.seconds:.1f} s",
         "",
         f"accuracy          {_percent(report.accuracy)}  (95 %: {_percent(low)} to {_percent(high)})",
         f"right in first 2  {_percent(report.top2)}",

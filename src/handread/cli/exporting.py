@@ -11,9 +11,7 @@ from handread.cli.extras import require
 
 @click.command("export", epilog="Example: handread export runs/mine --out mine.onnx --int8")
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option(
-    "--out", required=True, metavar="FILE", type=click.Path(path_type=Path), help="The ONNX file to write."
-)
+@click.option("--out", required=True, metavar="FILE", type=click.Path(path_type=Path), help="The ONNX file to write.")
 @click.option("--int8", is_flag=True, help="Store and compute in 8 bits: smaller, faster, less exact.")
 def command(run: Path, out: Path, int8: bool) -> None:
     """Turn a training run into one ONNX file.
@@ -21,7 +19,7 @@ def command(run: Path, out: Path, int8: bool) -> None:
     Nothing is written when the exported network and the trained one disagree.
     """
     require("export", "train", "torch", "onnx", "safetensors")
-    from handread.training.export import export_run
+    from handread.training.run import export_run
 
     export_run(run, out, int8)
     click.echo(f"{out} is ready: handread read PICTURE --model {out}")

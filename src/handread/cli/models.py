@@ -27,9 +27,7 @@ def command(name: str | None, as_json: bool) -> None:
         contents = [(shipped, store.load(shipped)) for shipped in store.shipped()]
         found = [(shipped, len(content), read_card(content, name=shipped)) for shipped, content in contents]
         if as_json:
-            click.echo(
-                json.dumps([{"name": n, "bytes": s, "card": _plain(c)} for n, s, c in found], indent=1)
-            )
+            click.echo(json.dumps([{"name": n, "bytes": s, "card": _plain(c)} for n, s, c in found], indent=1))
         else:
             _print_table(found)
         return
@@ -50,9 +48,7 @@ def _print_table(rows: list[tuple[str, int, ModelCard]]) -> None:
 
     table = Table("name", "version", "classes", "alphabet", "size", box=None, pad_edge=False)
     for name, size, card in rows:
-        table.add_row(
-            name, card.version, str(len(card.alphabet)), _alphabet_name(card), f"{size / 1e6:.2f} MB"
-        )
+        table.add_row(name, card.version, str(len(card.alphabet)), _alphabet_name(card), f"{size / 1e6:.2f} MB")
     if rows:
         Console().print(table)
         click.echo("\nOne card in full: handread models NAME")

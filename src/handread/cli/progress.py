@@ -24,7 +24,9 @@ def counting(task: str) -> Iterator[Progress]:
     from rich.progress import Progress as Bar
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+    # rich would send what is printed meanwhile to stderr too: right on a terminal, wrong for a file
+    redirect = sys.stdout.isatty()
+    with Bar(*columns, console=Console(stderr=True), transient=True, redirect_stdout=redirect) as bar:
         shown = bar.add_task(task, visible=False)
 
         def advance(done: int, total: int) -> None:

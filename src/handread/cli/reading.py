@@ -37,14 +37,10 @@ _AHEAD = 4
     help="What the pictures may hold: digits, upper, lower, letters, alphanumeric, hex, or the characters.",
 )
 @click.option("--one", is_flag=True, help="Each picture holds exactly one character.")
-@click.option(
-    "--top", type=click.IntRange(min=1), default=3, show_default=True, help="Candidates a character."
-)
+@click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="Candidates a character.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a picture and line.")
 @click.option("--strict", is_flag=True, help="Put U+FFFD where a character is refused.")
-@click.option(
-    "--model", default="handread", show_default=True, metavar="NAME|FILE", help="A shipped model or a file."
-)
+@click.option("--model", default="handread", show_default=True, metavar="NAME|FILE", help="A shipped model or a file.")
 def command(
     paths: tuple[str, ...],
     alphabet: str | None,

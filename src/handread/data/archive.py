@@ -95,9 +95,7 @@ class _Room:
     def announce(self, size: int) -> None:
         """Refuse early what could not fit the limits or the disk."""
         if self.total + size > shutil.disk_usage(self.folder).free:
-            raise DataError(
-                f"{self.archive} does not fit on the disk of {self.folder.parent}; make room there"
-            )
+            raise DataError(f"{self.archive} does not fit on the disk of {self.folder.parent}; make room there")
         self._judge(self.total + size)
 
     def keep(self, name: str, source: IO[bytes], size: int) -> None:

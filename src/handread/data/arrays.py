@@ -95,17 +95,13 @@ class EmnistPart:
     merged: str = ""
     """Characters whose label stands for both cases."""
 
-    def labelled(
-        self, name: str, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]
-    ) -> LabelledImages:
+    def labelled(self, name: str, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> LabelledImages:
         """The set with its images upright, uint8 (N, H, W), and `case_known` False where cases are merged."""
         # Written column by column by MATLAB: as published, every image lies transposed.
         upright = np.ascontiguousarray(images.transpose(0, 2, 1))
         places = labels - self.first_label
         both = np.isin(places, [self.alphabet.index(c) for c in self.merged])
-        return LabelledImages(
-            name, as_ink(upright), places, self.alphabet, case_known=~both if self.merged else None
-        )
+        return LabelledImages(name, as_ink(upright), places, self.alphabet, case_known=~both if self.merged else None)
 
 
 _MERGED = "CIJKLMOPSUVWXYZ"

@@ -43,9 +43,7 @@ def _emnist(part: str, title: str) -> Entry:
         for place in (f"emnist-{part}/", "emnist/", "emnist/gzip/", "")
         for ending in ("", ".gz")
     )
-    return Entry(
-        f"emnist-{part}", f"EMNIST {part}: {title}", "public domain", _EMNIST_PAGE, files, f"emnist-{part}"
-    )
+    return Entry(f"emnist-{part}", f"EMNIST {part}: {title}", "public domain", _EMNIST_PAGE, files, f"emnist-{part}")
 
 
 _ENTRIES = (
@@ -125,8 +123,7 @@ def locate(name: str) -> Path:
                 return (folder / file).parent if entry.part else folder / file
     places = " or ".join(str(folder) for folder in data_folders())
     raise DataError(
-        f"{name} is not on this machine; get it from {entry.source} and put it as {entry.files[0]} "
-        f"into {places}"
+        f"{name} is not on this machine; get it from {entry.source} and put it as {entry.files[0]} into {places}"
     )
 
 

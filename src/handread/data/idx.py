@@ -90,9 +90,7 @@ def _pairs_of_folder(folder: Path, part: str) -> dict[str, tuple[Path, Path]]:
         raise DataError(f"{folder} holds several sets ({listed}); name the images file of the one you want")
     pairs = _pairs([file for file in files if file.part in parts])
     if not pairs:
-        raise DataError(
-            f"{folder} has IDX images without labels; put the labels file (train-labels-idx1-ubyte) beside"
-        )
+        raise DataError(f"{folder} has IDX images without labels; put the labels file (train-labels-idx1-ubyte) beside")
     return pairs
 
 

@@ -180,8 +180,7 @@ def _check(name: str, field: str, array: object, dtype: Any, rank: int) -> None:
         raise DataError(f"{name}: {field} is a {type(array).__name__}, expected a numpy array")
     if array.dtype != dtype or array.ndim != rank:
         raise DataError(
-            f"{name}: {field} is {array.dtype} of rank {array.ndim}, "
-            f"expected {np.dtype(dtype)} of rank {rank}"
+            f"{name}: {field} is {array.dtype} of rank {array.ndim}, expected {np.dtype(dtype)} of rank {rank}"
         )
 
 
@@ -203,9 +202,7 @@ def _joint_writers(parts: Sequence[LabelledImages]) -> npt.NDArray[np.int32] | N
 def _joint_case(parts: Sequence[LabelledImages]) -> npt.NDArray[np.bool_] | None:
     if all(part.case_known is None for part in parts):
         return None
-    return np.concatenate(
-        [np.ones(len(p), np.bool_) if p.case_known is None else p.case_known for p in parts]
-    )
+    return np.concatenate([np.ones(len(p), np.bool_) if p.case_known is None else p.case_known for p in parts])
 
 
 def _joint_cues(parts: Sequence[LabelledImages]) -> npt.NDArray[np.float32] | None:

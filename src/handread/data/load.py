@@ -35,11 +35,11 @@ def load_data(
     `MissingExtraError` for a catalogue set that needs a package which is not installed.
     """
     options = ReadOptions(progress, skip_broken)
-    if isinstance(spec, Path) or Path(spec).exists():
+    if isinstance(spec, Path) or (spec.strip() and Path(spec).exists()):
         return read_path(Path(spec), split, options)
     names = [part.strip() for part in spec.split(",")]
     if not all(names):
-        raise DataError(f"{spec!r} names no data between two commas; write DATA or DATA,DATA")
+        raise DataError(f"{spec!r} names no data; write a name, a path, or several joined by single commas")
     return LabelledImages.concatenate([_load_one(name, split, options) for name in names])
 
 

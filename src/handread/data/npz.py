@@ -115,9 +115,7 @@ def _array(path: Path, file: zipfile.ZipFile, key: str) -> npt.NDArray[Any]:
             if dtype.hasobject:
                 raise DataError(f"{path}: {name} holds Python objects, which are never loaded; store numbers")
             if math.prod(shape) * dtype.itemsize + member.tell() != size:
-                raise DataError(
-                    f"{path}: {name} promises {shape} of {dtype} but holds {size} bytes; it is damaged"
-                )
+                raise DataError(f"{path}: {name} promises {shape} of {dtype} but holds {size} bytes; it is damaged")
         with file.open(name) as member:
             array: npt.NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
             return array
@@ -136,8 +134,7 @@ def _images(path: Path, images: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         whole = np.issubdtype(images.dtype, np.integer)
         if not whole or (images.size and not (images.min() >= 0 and images.max() <= 255)):
             raise DataError(
-                f"{path}: images are {images.dtype}, expected uint8 in 0..255; "
-                "multiply fractions by 255 and round"
+                f"{path}: images are {images.dtype}, expected uint8 in 0..255; multiply fractions by 255 and round"
             )
     return images.astype(np.uint8, copy=False)
 

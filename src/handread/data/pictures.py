@@ -112,9 +112,7 @@ def read_list(path: Path, split: str | None, options: ReadOptions) -> LabelledIm
             )
         picture = file.parent / image
         if not image or not picture.is_file():
-            raise DataError(
-                f"{file}, line {line}: there is no picture {picture}; correct the path or the list"
-            )
+            raise DataError(f"{file}, line {line}: there is no picture {picture}; correct the path or the list")
         items.append(_Item(picture, label))
     if not items:
         raise DataError(f"{file} has a header but no rows; it lists no pictures")
@@ -131,9 +129,7 @@ def _labelled(name: str, items: Sequence[_Item], options: ReadOptions) -> Labell
         else:
             read.append((item, single))
     if not read:
-        raise DataError(
-            f"{name}: none of its {len(items)} pictures can be read; the first is {items[0].path}"
-        )
+        raise DataError(f"{name}: none of its {len(items)} pictures can be read; the first is {items[0].path}")
     writers = [item.writer or 0 for item, _ in read]
     return LabelledImages(
         name=name,

@@ -203,17 +203,13 @@ def _pixel(path: Path, line: int, field: str) -> int:
     try:
         value = float(field)
     except ValueError:
-        raise DataError(
-            f"{path}, line {line}: {field[:20]!r} is no pixel; expected a number 0..255"
-        ) from None
+        raise DataError(f"{path}, line {line}: {field[:20]!r} is no pixel; expected a number 0..255") from None
     if not 0 <= value <= 255 or value != int(value):
         raise DataError(f"{path}, line {line}: pixel {field[:20]} is no whole number in 0..255")
     return int(value)
 
 
-def _with_characters(
-    path: Path, name: str, images: npt.NDArray[np.uint8], texts: list[str]
-) -> LabelledImages:
+def _with_characters(path: Path, name: str, images: npt.NDArray[np.uint8], texts: list[str]) -> LabelledImages:
     for place, text in enumerate(texts):
         if len(text) != 1 or text.isspace():
             raise DataError(

@@ -23,9 +23,7 @@ READERS: Registry[Reader] = Registry("form of data")
 READERS.register("idx")(Reader("IDX files (images beside labels, gz or not)", idx.recognise, idx.read))
 READERS.register("npz")(Reader("an NPZ file with images and labels", npz.recognise, npz.read))
 READERS.register("csv")(Reader("a CSV label,pixel0,pixel1,...", pixels.recognise, pixels.read))
-READERS.register("folders")(
-    Reader("folders named by class", pictures.recognise_folders, pictures.read_folders)
-)
+READERS.register("folders")(Reader("folders named by class", pictures.recognise_folders, pictures.read_folders))
 READERS.register("list")(Reader("a CSV image,label", pictures.recognise_list, pictures.read_list))
 
 _DEEPEST = 4

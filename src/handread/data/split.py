@@ -34,9 +34,7 @@ def split_off(data: LabelledImages, fraction: float, seed: int) -> tuple[Labelle
     return data.take(~chosen), data.take(chosen)
 
 
-def _stratified(
-    labels: npt.NDArray[np.int64], fraction: float, random: np.random.Generator
-) -> npt.NDArray[np.bool_]:
+def _stratified(labels: npt.NDArray[np.int64], fraction: float, random: np.random.Generator) -> npt.NDArray[np.bool_]:
     chosen = np.zeros(len(labels), np.bool_)
     if not len(labels):
         return chosen

@@ -291,7 +291,7 @@ def _neighbours(rng: np.random.Generator, size: int) -> InkImage:
     ink = _blank(size)
     for left in (True, False):
         piece = _cut(_character(rng.choice(list(_ROUND)), rng, size))
-        width = min(piece.shape[1], max(3, round(piece.shape[1] * rng.uniform(0.3, 0.5))))
+        width = min(piece.shape[1], max(3, round(piece.shape[1] * rng.uniform(0.25, 0.4))))
         piece = piece[:, -width:] if left else piece[:, :width]
         top = int(rng.integers(0, size - piece.shape[0] + 1))
         place = slice(0, width) if left else slice(size - width, size)

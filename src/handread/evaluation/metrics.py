@@ -1,4 +1,4 @@
-"""Figures of merit as pure functions on arrays. Shapes: labels and predictions int64 (N,), probabilities (N, K).
+"""Figures of merit as pure functions on arrays: labels and predictions int64 (N,), probabilities (N, K).
 
 Fractions are 0..1. Every function takes N >= 1 items and raises `DataError` for none, or for arrays that do
 not belong together: a figure over an empty set, or over other items than it says, is worse than no figure.
@@ -26,7 +26,7 @@ CASE_GROUPS: tuple[str, ...] = tuple(c + c.upper() for c in "abcdefghijklmnopqrs
 MERGED_GROUPS: tuple[str, ...] = (*(c + c.upper() for c in "cijklmopsuvwxyz"), "0oO", "1lI")
 """Characters that isolated handwriting does not tell apart: the pairs that EMNIST ByMerge joins (Cohen et al.
 2017, arXiv 1702.05373, after NIST Special Database 19), and zero and one with the letters drawn alike. Two
-characters count as the same when one group holds both, which is not transitive: ``L`` read as ``1`` is wrong."""
+characters count as the same when one group holds both; not transitive: ``L`` read as ``1`` is wrong."""
 
 
 def accuracy(labels: Labels, predicted: Labels) -> float:
@@ -41,9 +41,7 @@ def wilson_interval(correct: int, count: int, *, confidence: float = 0.95) -> tu
     Stays inside 0..1 and keeps its coverage near 0 and 1, where good accuracies live.
     """
     if not 0 <= correct <= count or count < 1:
-        raise DataError(
-            f"{correct} right of {count} is no proportion; expected 0 <= right <= count, count >= 1"
-        )
+        raise DataError(f"{correct} right of {count} is no proportion; expected 0 <= right <= count, count >= 1")
     if not 0 < confidence < 1:
         raise DataError(f"confidence is {confidence}, expected a number between 0 and 1, such as 0.95")
     z = NormalDist().inv_cdf((1 + confidence) / 2)
@@ -57,7 +55,7 @@ def wilson_interval(correct: int, count: int, *, confidence: float = 0.95) -> tu
 
 
 def top_k(labels: Labels, probabilities: Floats, k: int) -> float:
-    """Fraction of items whose label is among the `k` most probable classes; 1 when the alphabet has at most k.
+    """Fraction of items whose label is among the `k` most probable classes; 1 for an alphabet of at most k.
 
     Of equally probable classes the lower index goes first, as in `argmax`, so that top 1 is the accuracy.
     """
@@ -132,7 +130,8 @@ class RiskCoverage:
 
     def at(self, coverage: float) -> float:
         """Risk at the smallest coverage on the curve that is at least `coverage`."""
-        return float(self.risk[min(np.searchsorted(self.coverage, coverage - 1e-12), len(self.risk) - 1)])
+        place = int(np.searchsorted(self.coverage, coverage - 1e-12))
+        return float(self.risk[min(place, len(self.risk) - 1)])
 
 
 def risk_coverage(correct: npt.NDArray[np.bool_], confidence: Floats) -> RiskCoverage:
@@ -155,9 +154,7 @@ def auroc(positive: Floats, negative: Floats) -> float:
     Area under the ROC curve, from ranks: 0.5 tells nothing, 1 tells them apart.
     """
     if not len(positive) or not len(negative):
-        raise DataError(
-            f"{len(positive)} positives and {len(negative)} negatives; both are needed to compare"
-        )
+        raise DataError(f"{len(positive)} positives and {len(negative)} negatives; both are needed to compare")
     below = np.sort(negative)
     wins = np.searchsorted(below, positive, side="left") + np.searchsorted(below, positive, side="right")
     return float(wins.sum() / (2 * len(positive) * len(negative)))

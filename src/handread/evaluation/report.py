@@ -98,7 +98,7 @@ class EvaluationReport:
 
     def to_json(self) -> str:
         """The report as one JSON object; `from_json` gives an equal report back."""
-        return json.dumps({"format": FORMAT, **dataclasses.asdict(self)}, ensure_ascii=False)
+        return json.dumps({"format": FORMAT, **dataclasses.asdict(self)}, ensure_ascii=False, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> EvaluationReport:
@@ -119,9 +119,7 @@ class EvaluationReport:
         write_atomic(target, (self.to_json() + "\n").encode())
 
 
-def evaluate(
-    reader: Scorer, data: LabelledImages, *, alphabet: Alphabet | str | None = None
-) -> EvaluationReport:
+def evaluate(reader: Scorer, data: LabelledImages, *, alphabet: Alphabet | str | None = None) -> EvaluationReport:
     """Score every item of `data` and compare with its label.
 
     `alphabet` is what the reader may answer, by default all that it knows; labels are matched by character.
@@ -194,8 +192,8 @@ def _score(
     # A last batch dropped on the way would flatter or hurt every figure without a trace.
     if probabilities.shape != (len(data), len(alphabet)) or accepted.shape != (len(data),):
         raise ModelError(
-            f"{reader.card.name} answered {probabilities.shape} probabilities and {len(accepted)} decisions for "
-            f"{len(data)} items of {len(alphabet)} classes; every item must be answered"
+            f"{reader.card.name} answered {probabilities.shape} probabilities and {len(accepted)} decisions "
+            f"for {len(data)} items of {len(alphabet)} classes; every item must be answered"
         )
     if not np.isfinite(probabilities).all():
         raise ModelError(f"{reader.card.name} gave probabilities that are no numbers; export it again")

@@ -200,9 +200,7 @@ def _draw(skeleton: Skeleton, height_px: float, pen: Pen, rng: np.random.Generat
     return _Drawn(np.pad(cut, 2), int(low[0]) + left - 2, int(low[1]) + top - 2, float(points[:, 0].max()))
 
 
-def _path(
-    skeleton: Skeleton, height_px: float, pen: Pen, rng: np.random.Generator
-) -> npt.NDArray[np.float64]:
+def _path(skeleton: Skeleton, height_px: float, pen: Pen, rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """The pen's path in pixels, float64 (P, 2), y down, the baseline at 0."""
     controls = skeleton.controls / CAP_HEIGHT
     if pen.jitter:

@@ -39,9 +39,7 @@ def normalise(images: Sequence[InkImage] | UInt8Array) -> ModelInput:
     output = np.zeros((len(images), 1, SIZE, SIZE), dtype=np.uint8)
     for image, target in zip(images, output, strict=True):
         if image.dtype != np.uint8 or image.ndim != 2:
-            raise ImageError(
-                f"an ink image is uint8 of shape (H, W), got {image.dtype} of shape {image.shape}"
-            )
+            raise ImageError(f"an ink image is uint8 of shape (H, W), got {image.dtype} of shape {image.shape}")
         _place(image, target[0])
     return output
 
@@ -86,9 +84,18 @@ def _place(image: InkImage, target: npt.NDArray[np.uint8]) -> None:
         ]
     )
     cv2.warpAffine(image, matrix, (SIZE, SIZE), dst=target, flags=cv2.INTER_LINEAR)
-    level = np.percentile(target[target > 96], 75) if int(target.max()) > 96 else int(target.max())
+    level = _full_ink(target)
     if 0 < level < 245:  # full ink reads 255 whatever the pen and the scale
-        cv2.convertScaleAbs(target, dst=target, alpha=255.0 / float(level))
+        cv2.convertScaleAbs(target, dst=target, alpha=255.0 / level)
+
+
+def _full_ink(target: npt.NDArray[np.uint8]) -> int:
+    """The level that three quarters of the clear ink do not exceed."""
+    inked = target[target > 96]
+    if not inked.size:
+        return int(target.max())
+    place = (3 * inked.size) // 4
+    return int(np.partition(inked, place)[place])
 
 
 def _reduce(image: InkImage, scale: float) -> InkImage:

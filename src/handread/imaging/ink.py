@@ -43,7 +43,6 @@ def extract_ink(gray: GrayImage, *, remove_rules: bool = True) -> InkImage:
     ink = _cut(darkness)
     if remove_rules and ink.any():
         ink = rules.remove_rules(ink)
-        ink = rules.remove_rim(ink)
     return ink
 
 

@@ -26,7 +26,21 @@ FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "GIF", "PPM")
 """Forms that are tried, by Pillow's names; HEIF joins when pillow-heif is installed."""
 
 SUFFIXES = frozenset(
-    ".png .jpg .jpeg .webp .tif .tiff .bmp .gif .pgm .ppm .pbm .heic .heif".split()
+    [
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".webp",
+        ".tif",
+        ".tiff",
+        ".bmp",
+        ".gif",
+        ".pgm",
+        ".ppm",
+        ".pbm",
+        ".heic",
+        ".heif",
+    ]
 )
 """File suffixes that a folder is searched for."""
 
@@ -177,9 +191,7 @@ def _gray_of_array(array: npt.NDArray[Any], max_pixels: int) -> GrayImage:
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)):
-        raise ImageError(
-            f"an array of shape {array.shape} is no picture; expected (H, W), (H, W, 3) or (H, W, 4)"
-        )
+        raise ImageError(f"an array of shape {array.shape} is no picture; expected (H, W), (H, W, 3) or (H, W, 4)")
     if 0 in array.shape:
         raise ImageError(f"an array of shape {array.shape} has no pixels")
     if array.shape[0] * array.shape[1] > max_pixels:
@@ -218,7 +230,7 @@ def _stretch(values: npt.NDArray[np.float64]) -> GrayImage:
     low, high = values.min(), values.max()
     if high == low:
         return np.full(values.shape, 255 if high > 0 else 0, dtype=np.uint8)
-    return np.round((values - low) * (255.0 / (high - low))).astype(np.uint8)
+    return np.asarray(np.round((values - low) * (255.0 / (high - low))), dtype=np.uint8)
 
 
 def _flatten(rgba: npt.NDArray[np.uint8]) -> GrayImage:
@@ -231,4 +243,4 @@ def _flatten(rgba: npt.NDArray[np.uint8]) -> GrayImage:
     total = float(weight.sum())
     bright_ink = total > 0 and float((gray * weight).sum()) / total > 160
     paper = 0.0 if bright_ink else 255.0
-    return np.round(gray * weight + paper * (1 - weight)).astype(np.uint8)
+    return np.asarray(np.round(gray * weight + paper * (1 - weight)), dtype=np.uint8)

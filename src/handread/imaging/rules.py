@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 LEVEL = 90
 """Ink from which a pixel counts as drawn, for decisions about shape."""
 
+_SEARCH_SIDE = 640
+"""Longer side in pixels at which rules are looked for in larger pictures."""
+
 _RIM = 0.16
 """Depth of the band along the rim where box edges lie, as a fraction of the picture's side."""
 
@@ -28,6 +31,8 @@ def remove_rules(ink: InkImage) -> InkImage:
     """
     if min(ink.shape) < 12:
         return ink
+    if max(ink.shape) > _SEARCH_SIDE:
+        return _remove_at_search_size(ink)
     mask = (ink > LEVEL).astype(np.uint8)
     lines = _horizontal(mask)
     lines |= _horizontal(np.ascontiguousarray(mask.T)).T
@@ -44,6 +49,22 @@ def remove_rules(ink: InkImage) -> InkImage:
     return cleaned
 
 
+def _remove_at_search_size(ink: InkImage) -> InkImage:
+    """Look for rules in a smaller copy, then take out of the large picture what went out of the small one."""
+    factor = max(ink.shape) / _SEARCH_SIDE
+    size = (max(12, round(ink.shape[1] / factor)), max(12, round(ink.shape[0] / factor)))
+    small = np.asarray(cv2.resize(ink, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    # a hairline fades in the mean; twice its weight keeps it over the level of ink
+    small = np.asarray(cv2.convertScaleAbs(small, alpha=2.0), dtype=np.uint8)
+    gone = (small > 0) & (remove_rules(small) == 0)
+    if not gone.any():
+        return ink
+    large = cv2.resize(gone.astype(np.uint8), (ink.shape[1], ink.shape[0]), interpolation=cv2.INTER_NEAREST)
+    cleaned = ink.copy()
+    cleaned[large > 0] = 0
+    return cleaned
+
+
 def _is_tight_character(mask: Mask, rest: Mask) -> bool:
     """True when the lines are the character's own strokes, which a tight cut has brought to the rim.
 
@@ -53,10 +74,12 @@ def _is_tight_character(mask: Mask, rest: Mask) -> bool:
     edges = [bool(mask[0].any()), bool(mask[-1].any()), bool(mask[:, 0].any()), bool(mask[:, -1].any())]
     if not all(edges) or max(height, width) > 400:
         return False
-    inner = rest[1:-1, 1:-1]
-    x, y, w, h = cv2.boundingRect(inner)
-    reaches = w >= 0.86 * width or h >= 0.86 * height
-    return reaches and int(inner.sum()) > 0.25 * int(mask.sum())
+    _, _, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=8)
+    heavy = int((stats[1:, cv2.CC_STAT_AREA] > 0.15 * max(int(rest.sum()), 1)).sum())
+    if heavy > 2 or int(rest.sum()) < 0.25 * int(mask.sum()):
+        return False  # several characters stand on the rule, or nothing does
+    _, _, w, h = cv2.boundingRect(rest[1:-1, 1:-1])
+    return bool(w >= 0.86 * width or h >= 0.86 * height)
 
 
 def _horizontal(mask: Mask) -> Mask:
@@ -70,13 +93,26 @@ def _horizontal(mask: Mask) -> Mask:
         return found
     count, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
     for index in range(1, count):
-        x, y, w, h, area = (int(v) for v in stats[index])
-        thickness = max(1.0, area / w - 2)  # the dilation added two rows
-        if thickness > max(4.0, 0.1 * height) or not _spans(x, y, w, h, height, width):
+        x, y, w, h = (int(v) for v in stats[index][:4])
+        if not _spans(x, y, w, h, height, width):
             continue
-        part = mask[y : y + h, x : x + w] & (labels[y : y + h, x : x + w] == index)
-        found[y : y + h, x : x + w] |= part & _thin(mask, x, y, w, h, limit=round(1.4 * thickness + 1))
+        top, bottom = max(0, y - 2), min(height, y + h + 2)
+        window = mask[top:bottom, x : x + w]
+        rule = cv2.dilate((labels[top:bottom, x : x + w] == index).astype(np.uint8), np.ones((5, 1), np.uint8))
+        thickness = _thickness(window & rule)
+        if thickness > max(5.0, 0.1 * height):
+            continue
+        found[top:bottom, x : x + w] |= (
+            window & rule & _thin(mask, x, top, w, bottom - top, limit=round(1.3 * thickness + 1))
+        )
     return found
+
+
+def _thickness(rule: Mask) -> float:
+    """Median over the columns of the ink in a rule's window, in pixels."""
+    columns = rule.sum(axis=0)
+    columns = columns[columns > 0]
+    return float(np.median(columns)) if len(columns) else 0.0
 
 
 def _spans(x: int, y: int, w: int, h: int, height: int, width: int) -> bool:

@@ -54,6 +54,11 @@ class Session:
         self.alphabet = Alphabet.of(self.card.alphabet)
         _check(self._session, self.card, name)
 
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Session:
+        """A session of an ONNX file that is still in memory, such as one just exported."""
+        return cls(content)
+
     def run(self, images: ModelInput, cues: Cues | None = None) -> Logits:
         """Logits float32 (N, K) of `images` uint8 (N, 1, height, width).
 
@@ -80,9 +85,7 @@ class Session:
                 f"got {images.dtype} {images.shape}; normalise the images first"
             )
         if cues is not None and (cues.dtype != np.float32 or cues.shape != (len(images), CUES)):
-            raise ModelError(
-                f"{self.name} takes cues float32 ({len(images)}, {CUES}), got {cues.dtype} {cues.shape}"
-            )
+            raise ModelError(f"{self.name} takes cues float32 ({len(images)}, {CUES}), got {cues.dtype} {cues.shape}")
 
     def _chunk(self, images: ModelInput, cues: Cues | None, start: int) -> Logits:
         part = images[start : start + CHUNK]
@@ -165,9 +168,7 @@ def _card(session: Any, name: str) -> ModelCard:
 def _check(session: Any, card: ModelCard, name: str) -> None:
     """Raise `ModelError` unless inputs and outputs are those that the card promises."""
     classes = len(card.alphabet) + card.has_none
-    inputs: dict[str, tuple[str, tuple[int, ...]]] = {
-        "image": ("tensor(uint8)", (1, card.height, card.width))
-    }
+    inputs: dict[str, tuple[str, tuple[int, ...]]] = {"image": ("tensor(uint8)", (1, card.height, card.width))}
     if card.has_cues:
         inputs["cues"] = ("tensor(float)", (CUES,))
     _compare(session.get_inputs(), inputs, kind="input", name=name)
@@ -175,9 +176,7 @@ def _check(session: Any, card: ModelCard, name: str) -> None:
     _compare(found, {"logits": ("tensor(float)", (classes,))}, kind="output", name=name)
 
 
-def _compare(
-    values: list[Any], expected: dict[str, tuple[str, tuple[int, ...]]], *, kind: str, name: str
-) -> None:
+def _compare(values: list[Any], expected: dict[str, tuple[str, tuple[int, ...]]], *, kind: str, name: str) -> None:
     names = [value.name for value in values]
     if sorted(names) != sorted(expected):
         raise ModelError(
@@ -188,8 +187,7 @@ def _compare(
         dtype, sizes = expected[value.name]
         # a size that the file leaves open is a name or None; the batch must be open, the rest may be
         fits = len(value.shape) == len(sizes) + 1 and all(
-            not isinstance(have, int) or have == want
-            for have, want in zip(value.shape[1:], sizes, strict=True)
+            not isinstance(have, int) or have == want for have, want in zip(value.shape[1:], sizes, strict=True)
         )
         if value.type != dtype or not fits or isinstance(value.shape[0], int):
             wanted = ", ".join(("N", *map(str, sizes)))

@@ -58,9 +58,7 @@ def load(model: str | Path) -> bytes:
     if path.parent == WEIGHTS:  # 2 ms for 3 MB
         recorded = checksums().get(path.name)
         if recorded is None:
-            raise ModelError(
-                f"{path} has no checksum in {CHECKSUMS}; install Handread again, or load a copy of it"
-            )
+            raise ModelError(f"{path} has no checksum in {CHECKSUMS}; install Handread again, or load a copy of it")
         if recorded != checksum(content):
             raise ModelError(
                 f"{path} is damaged: its checksum is not the one it was shipped with; install Handread again"

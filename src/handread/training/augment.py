@@ -19,6 +19,8 @@ def augment(images: Tensor, config: AugmentConfig, generator: torch.Generator) -
     images = stroke(images, config.thicken_fraction, config.thin_fraction, generator)
     images = warp(images, config, generator)
     images = blur(images, config.blur_fraction, generator)
+    images = coarsen(images, config.coarse_fraction, generator)
+    images = harden(images, config.harden_fraction, generator)
     images = cutout(images, config.cutout_fraction, generator)
     return shade(images, config, generator)
 
@@ -34,7 +36,13 @@ def _uniform(count: int, generator: torch.Generator, *shape: int) -> Tensor:
 def warp(images: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
     """Rotation, slant, scale, shift and elastic displacement in one bilinear sampling."""
     count, _, size, _ = images.shape
-    amounts = (config.rotate_degrees, config.slant, config.scale_fraction, config.shift_pixels, config.elastic_pixels)
+    amounts = (
+        config.rotate_degrees,
+        config.slant,
+        config.scale_fraction,
+        config.shift_pixels,
+        config.elastic_pixels,
+    )
     if not any(amounts):
         return images
     angle = _normal(count, generator) * math.radians(config.rotate_degrees)
@@ -87,9 +95,32 @@ def blur(images: Tensor, fraction: float, generator: torch.Generator) -> Tensor:
     soft = functional.conv2d(images, kernel, padding=1)
     softer = functional.conv2d(soft, kernel, padding=1)
     once, twice = chance < fraction, chance < fraction / 2
-    return torch.where(
-        twice[:, None, None, None], softer, torch.where(once[:, None, None, None], soft, images)
-    )
+    return torch.where(twice[:, None, None, None], softer, torch.where(once[:, None, None, None], soft, images))
+
+
+def coarsen(images: Tensor, fraction: float, generator: torch.Generator) -> Tensor:
+    """Scale a share of the images down to 10 to 20 pixels, the same for one call, and up again."""
+    if not fraction:
+        return images
+    count, _, size, _ = images.shape
+    chosen = torch.nonzero(_uniform(count, generator) < fraction)[:, 0]
+    side = int(torch.randint(10, 21, (1,), generator=generator))
+    if not len(chosen):
+        return images
+    small = functional.interpolate(images[chosen], size=(side, side), mode="area")
+    images = images.clone()
+    images[chosen] = functional.interpolate(small, size=(size, size), mode="bilinear", align_corners=False)
+    return images
+
+
+def harden(images: Tensor, fraction: float, generator: torch.Generator) -> Tensor:
+    """Steepen the intensities of a share of the images around a random level between 0.3 and 0.6."""
+    if not fraction:
+        return images
+    count = images.shape[0]
+    chosen = (_uniform(count, generator) < fraction)[:, None, None, None]
+    level = (0.3 + 0.3 * _uniform(count, generator))[:, None, None, None]
+    return torch.where(chosen, torch.sigmoid((images - level) * 24), images)
 
 
 def cutout(images: Tensor, fraction: float, generator: torch.Generator) -> Tensor:
@@ -103,7 +134,9 @@ def cutout(images: Tensor, fraction: float, generator: torch.Generator) -> Tenso
     for _ in range(2):
         centre = _uniform(count, generator, 2) * 0.8 + 0.1
         radius = (0.03 + 0.06 * _uniform(count, generator))[:, None, None]
-        far = (axis[None, :, None] - centre[:, 0, None, None]) ** 2 + (axis[None, None, :] - centre[:, 1, None, None]) ** 2
+        far = (axis[None, :, None] - centre[:, 0, None, None]) ** 2 + (
+            axis[None, None, :] - centre[:, 1, None, None]
+        ) ** 2
         hole = torch.maximum(hole, torch.exp(-far / (2 * radius**2))[:, None])
     return torch.where(chosen, images * (1 - hole), images)
 

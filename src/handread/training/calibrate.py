@@ -51,7 +51,7 @@ def fit_temperature(parts: list[Judged], classes: int) -> float:
     """The temperature in 0.25..4 with the least mean negative log likelihood over the sources."""
 
     def loss(temperature: float) -> float:
-        return float(np.mean([_nll(p, classes, temperature) for p in parts]))
+        return float(np.mean(np.array([_nll(p, classes, temperature) for p in parts])))
 
     # the loss has one minimum in 1 / temperature: golden-section search
     low, high, ratio = np.log(0.25), np.log(4.0), (5**0.5 - 1) / 2

@@ -55,7 +55,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """The optimizer's state as named tensors."""
     state: Mapping[Any, Mapping[str, Any]] = optimizer.state_dict()["state"]
-    return {f"optimizer.{index}.{key}": torch.as_tensor(value) for index, row in state.items() for key, value in row.items()}
+    return {
+        f"optimizer.{index}.{key}": torch.as_tensor(value) for index, row in state.items() for key, value in row.items()
+    }
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:

@@ -39,6 +39,10 @@ class AugmentConfig:
     """Share of the images whose strokes are thinned by up to a pixel on each side."""
     blur_fraction: float = option(0.0, 0, 1)
     """Share of the images that are blurred."""
+    coarse_fraction: float = option(0.0, 0, 1)
+    """Share of the images that lose detail, as if scanned at 10 to 20 pixels a side."""
+    harden_fraction: float = option(0.0, 0, 1)
+    """Share of the images whose soft edges become hard, as in black-and-white scans."""
     gamma: float = option(0.0, 0, 2)
     """Standard deviation of the logarithm of the exponent put on the ink's intensity."""
     light: float = option(0.0, 0, 1)
@@ -141,7 +145,8 @@ def config_from(raw: dict[str, Any]) -> TrainConfig:
             if not isinstance(rows, list):
                 raise ConfigError(f"{key} is {rows!r}; expected tables written [[{key}]]")
             tables[key] = tuple(_build(SourceConfig, row, f"{key}[{i}]") for i, row in enumerate(rows))
-    return dataclasses.replace(_build(TrainConfig, raw, ""), **tables)
+    config: TrainConfig = _build(TrainConfig, raw, "")
+    return dataclasses.replace(config, **tables)
 
 
 def config_to(config: TrainConfig) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -62,7 +63,7 @@ def onnx_bytes(network: Network, card: ModelCard) -> bytes:
     inputs = ["image", "cues"] if network.uses_cues else ["image"]
     module: nn.Module = _Deployed(network) if network.uses_cues else _DeployedWithoutCues(network)
     arguments = (image, torch.zeros(2, 4)) if network.uses_cues else (image,)
-    buffer = io.BytesIO()
+    buffer: Any = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter announces its successor, which needs a further package
         torch.onnx.export(

@@ -130,7 +130,9 @@ class Trainer:
         with torch.inference_mode():
             for first in range(0, len(images), 512):
                 image = torch.from_numpy(images[first : first + 512]).to(self.device).float() / 255
-                out.append(self.average(image, torch.from_numpy(cues[first : first + 512]).to(self.device)).float().cpu())
+                out.append(
+                    self.average(image, torch.from_numpy(cues[first : first + 512]).to(self.device)).float().cpu()
+                )
         return torch.cat(out).numpy()
 
     def accuracy(self, data: TrainingSet) -> float:

@@ -24,7 +24,7 @@ from handread.errors import ConfigError, ModelError
 from handread.networks.base import parameter_count
 from handread.training.calibrate import Calibration, Judged, calibrate
 from handread.training.checkpoint import load_checkpoint, save_checkpoint
-from handread.training.config import TrainConfig, config_from, config_to, load_recipe
+from handread.training.config import config_from, config_to, load_recipe
 from handread.training.export import export_network
 from handread.training.loop import Epoch, Trainer
 from handread.training.sources import Prepared, TrainingSet, prepare

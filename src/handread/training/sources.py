@@ -168,18 +168,14 @@ def _frame_cues(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     return cues
 
 
-def _synthetic(
-    source: SourceConfig, alphabet: Alphabet, seed: int, before: list[TrainingSet]
-) -> TrainingSet:
+def _synthetic(source: SourceConfig, alphabet: Alphabet, seed: int, before: list[TrainingSet]) -> TrainingSet:
     from handread.data.synthetic import synthetic_characters
 
     drawn = synthetic_characters(source.count, alphabet=alphabet, seed=seed)
     return _rows(normalise(drawn.images), drawn.labels, unknown_cues(len(drawn)), source.repeat, len(before))
 
 
-def _non_characters(
-    source: SourceConfig, alphabet: Alphabet, seed: int, before: list[TrainingSet]
-) -> TrainingSet:
+def _non_characters(source: SourceConfig, alphabet: Alphabet, seed: int, before: list[TrainingSet]) -> TrainingSet:
     from handread.data.synthetic import non_characters
 
     drawn = normalise(non_characters(source.count, seed=seed))

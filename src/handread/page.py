@@ -1,0 +1,193 @@
+"""Several characters in one picture: pieces of ink to characters, the recogniser choosing what belongs together.
+
+Every run of neighbouring pieces that could be one character is a candidate; the recogniser scores them all in
+one batch, and dynamic programming takes the cheapest way through each line. A candidate's cost grows with its
+width, so that a line of many narrow characters and one of few wide ones compete fairly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from handread.imaging.cues import line_cue, unknown_cues
+from handread.imaging.glyph import normalise
+from handread.imaging.segment import Piece, TextLine
+from handread.types import Box
+
+if TYPE_CHECKING:
+    from handread.decode import Scores
+    from handread.types import Cues, InkImage, ModelInput
+
+    Scorer = Callable[[ModelInput, Cues], Scores]
+
+MOST_PIECES = 5
+"""A character is made of at most this many neighbouring pieces."""
+WIDEST = 1.75
+"""A character is at most this many line heights wide."""
+SMALL = 0.36
+"""Pieces lower and narrower than this many line heights are punctuation when nothing joins them."""
+SKIP_COST = 2.6
+"""Cost of leaving a piece out as no character, per line height of its size."""
+CUT_COST = 0.12
+"""Cost of a boundary that goes through ink."""
+BASE_COST = 0.03
+"""Cost of every character: of two equal ways the one with fewer is taken."""
+WORD_GAP = 0.75
+"""A gap wider than this many line heights separates words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A chosen character: its pieces as one ink image, and what stands before it."""
+
+    box: Box
+    glyph: ModelInput
+    """uint8 (1, 32, 32)"""
+    cue: Cues
+    """float32 (4,)"""
+    before: str
+    """Nothing, a space, or a newline."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    first: int
+    last: int
+    """Half open range of pieces."""
+    box: Box
+    ink: InkImage
+
+
+def find_characters(lines: Sequence[TextLine], score: Scorer) -> list[Spot]:
+    """The characters of a page in reading order; `score` judges network inputs with cues."""
+    candidates = [_candidates(line) for line in lines]
+    inks = [c.ink for group in candidates for c in group]
+    if not inks:
+        return []
+    glyphs = normalise(inks)
+    scores = score(glyphs, unknown_cues(len(glyphs)))
+    costs = _costs(scores)
+    spots: list[Spot] = []
+    start = 0
+    for line, group in zip(lines, candidates, strict=True):
+        chosen = _best_path(line, group, costs[start : start + len(group)])
+        spots += _spots(line, [group[i] for i in chosen], [glyphs[start + i] for i in chosen], bool(spots))
+        start += len(group)
+    return spots
+
+
+def _candidates(line: TextLine) -> list[_Candidate]:
+    """Every run of pieces that could be one character."""
+    found = []
+    pieces = line.pieces
+    for first in range(len(pieces)):
+        for last in range(first + 1, min(len(pieces), first + MOST_PIECES) + 1):
+            group = pieces[first:last]
+            box = _around([p.box for p in group])
+            if last - first > 1 and (box.width > WIDEST * line.height or not _close(group, line.height)):
+                break
+            if last - first == 1 and _is_mark(group[0], line.height):
+                continue
+            found.append(_Candidate(first, last, box, _union(group, box)))
+    return found
+
+
+def _close(group: Sequence[Piece], height: float) -> bool:
+    """True when the last piece is near enough to the one before it to belong to the same character."""
+    before, last = group[-2], group[-1]
+    if last.joined_left:
+        return True
+    return last.box.x - before.box.right < 0.08 * height
+
+
+def _is_mark(piece: Piece, height: float) -> bool:
+    """Dots, commas, dashes: nothing of that size is a letter or a digit."""
+    box = piece.box
+    if piece.joined_left:
+        return False
+    small = box.height < SMALL * height and box.width < SMALL * height
+    flat = box.height < 0.3 * height and box.width > 1.6 * box.height
+    return small or flat
+
+
+def _union(group: Sequence[Piece], box: Box) -> InkImage:
+    if len(group) == 1:
+        return group[0].ink
+    ink = np.zeros((box.height, box.width), dtype=np.uint8)
+    for piece in group:
+        y, x = piece.box.y - box.y, piece.box.x - box.x
+        window = ink[y : y + piece.box.height, x : x + piece.box.width]
+        np.maximum(window, piece.ink, out=window)
+    return ink
+
+
+def _around(boxes: Sequence[Box]) -> Box:
+    x, y = min(b.x for b in boxes), min(b.y for b in boxes)
+    return Box(x, y, max(b.right for b in boxes) - x, max(b.bottom for b in boxes) - y)
+
+
+def _costs(scores: Scores) -> list[float]:
+    """Negative logarithm of the probability that the ink is a character, of the alphabet, and this one."""
+    sure = scores.confidence.astype(np.float64) * scores.ink * scores.mass
+    return [float(c) for c in -np.log(np.maximum(sure, 1e-4))]
+
+
+def _best_path(line: TextLine, candidates: Sequence[_Candidate], costs: Sequence[float]) -> list[int]:
+    """Indices of the candidates on the cheapest way from the line's first piece to its last."""
+    count = len(line.pieces)
+    best = [0.0] + [float("inf")] * count
+    step: list[tuple[int, int]] = [(0, -1)] * (count + 1)
+    ending: list[list[int]] = [[] for _ in range(count + 1)]
+    for index, candidate in enumerate(candidates):
+        ending[candidate.last].append(index)
+    for end in range(1, count + 1):
+        piece = line.pieces[end - 1]
+        size = max(piece.box.width, piece.box.height) / line.height
+        skip = 0.0 if _is_mark(piece, line.height) else SKIP_COST * size
+        best[end], step[end] = best[end - 1] + skip, (end - 1, -1)
+        for index in ending[end]:
+            candidate = candidates[index]
+            width = max(candidate.box.width, 0.35 * candidate.box.height) / line.height
+            cut = candidate.first > 0 and line.pieces[candidate.first].joined_left
+            total = best[candidate.first] + costs[index] * max(width, 0.2) + CUT_COST * cut + BASE_COST
+            if total < best[end]:
+                best[end], step[end] = total, (candidate.first, index)
+    chosen = []
+    end = count
+    while end > 0:
+        end, index = step[end]
+        if index >= 0:
+            chosen.append(index)
+    return chosen[::-1]
+
+
+def _spots(line: TextLine, chosen: list[_Candidate], glyphs: list[ModelInput], follows: bool) -> list[Spot]:
+    spots = []
+    for index, candidate in enumerate(chosen):
+        before = "\n" if index == 0 and follows else ""
+        if index and candidate.box.x - chosen[index - 1].box.right > WORD_GAP * line.height:
+            before = " "
+        spots.append(Spot(candidate.box, glyphs[index], _cue(line, chosen, index), before))
+    return spots
+
+
+def _cue(line: TextLine, chosen: list[_Candidate], index: int) -> Cues:
+    """Size and place of one character among its neighbours, freed of the line's skew."""
+    near = chosen[max(0, index - 3) : index + 4]
+    if len(near) < 2:
+        return np.zeros_like(unknown_cues(1)[0])
+
+    def level(c: _Candidate, row: int) -> float:
+        return row - line.skew * (c.box.x + c.box.width / 2)
+
+    own = chosen[index]
+    return line_cue(
+        level(own, own.box.y),
+        level(own, own.box.bottom),
+        line_top=min(level(c, c.box.y) for c in near),
+        line_bottom=max(level(c, c.box.bottom) for c in near),
+    )

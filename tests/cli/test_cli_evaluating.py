@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+Handread = Callable[..., Any]
+Draw = Callable[[str], Image.Image]
+
+KEYS = {
+    "model", "data", "n", "accuracy", "interval95", "top2", "top3", "case_insensitive", "merged", "nll",
+    "ece", "refused", "seconds", "confusion", "alphabet",
+}  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path: Path, draw: Draw) -> Path:
+    """Class folders: two 0, two 1, one 7 that is drawn as a 1, and an A that is drawn as a 0."""
+    for label, shape, count in (("0", "0", 2), ("1", "1", 2), ("7", "1", 1), ("A", "0", 1)):
+        home = tmp_path / "set" / label
+        home.mkdir(parents=True)
+        for i in range(count):
+            draw(shape).save(home / f"{i}.png")
+    return tmp_path / "set"
+
+
+def test_the_report_is_printed_and_written(handread: Handread, folder: Path, tmp_path: Path, tiny_model: Path) -> None:
+    out = tmp_path / "out.json"
+    outcome = handread("evaluate", tiny_model, "--data", folder, "--json", out)
+    assert outcome.code == 0, outcome.err
+    report = json.loads(out.read_text())
+    assert set(report) >= KEYS
+    assert (report["n"], report["model"]) == (6, "tiny")
+    assert report["accuracy"] == pytest.approx(4 / 6)
+    assert np.sum(report["confusion"]) == 6
+    assert "accuracy           66.67 %" in outcome.out
+    assert "7 read as 1 (1), A read as 0 (1)" in outcome.out
+
+
+def test_an_alphabet_leaves_out_the_others_aloud(
+    handread: Handread, folder: Path, tmp_path: Path, tiny_model: Path
+) -> None:
+    out = tmp_path / "out.json"
+    outcome = handread("evaluate", tiny_model, "--data", folder, "--alphabet", "digits", "--json", out)
+    assert outcome.code == 0, outcome.err
+    assert "left out 1 of 6 items outside the alphabet" in outcome.err
+    report = json.loads(out.read_text())
+    assert (report["n"], report["alphabet"], report["accuracy"]) == (5, "0123456789", 0.8)
+
+
+def test_a_broken_picture_stops_it_unless_told_otherwise(handread: Handread, folder: Path, tiny_model: Path) -> None:
+    (folder / "0" / "broken.png").write_text("no picture")
+    outcome = handread("evaluate", tiny_model, "--data", folder)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "broken.png" in outcome.err
+    outcome = handread("evaluate", tiny_model, "--data", folder, "--skip-broken")
+    assert outcome.code == 0
+    assert "broken.png" in outcome.err
+    assert ": 6 characters" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--data", "missing-folder"], "missing-folder"),
+        (["--data", "SET", "--alphabet", "01-"], "never seen '-'"),
+        (["--data", "SET", "--alphabet", "xyz"], "no items"),
+        (["--data", "SET", "--split", "nowhere"], "nowhere"),
+    ],
+)
+def test_bad_input_is_one_sentence(
+    handread: Handread, folder: Path, tiny_model: Path, arguments: list[str], reason: str
+) -> None:
+    outcome = handread("evaluate", tiny_model, *(folder if a == "SET" else a for a in arguments))
+    assert (outcome.code, outcome.out) == (2, "")
+    assert reason in outcome.err.splitlines()[-1]
+
+
+def test_data_must_be_named(handread: Handread, tiny_model: Path) -> None:
+    outcome = handread("evaluate", tiny_model)
+    assert outcome.code == 2
+    assert "--data" in outcome.err
