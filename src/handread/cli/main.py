@@ -30,6 +30,7 @@ REPORT_AT = "https://github.com/handread/handread/issues"
 
 _USAGE_ERROR = 2
 _BUG = 1
+_CLOSED_PIPE = 1  # as click has it
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
 
@@ -99,7 +100,7 @@ def _outcome(arguments: Sequence[str] | None) -> int:
         return _INTERRUPTED
     except BrokenPipeError:  # whoever read our output has seen enough, as head does
         _silence(sys.stdout)
-        return 0
+        return _CLOSED_PIPE
     except HandreadError as error:
         return _say(str(error), error, _USAGE_ERROR)
     except Exception as error:

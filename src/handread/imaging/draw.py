@@ -268,7 +268,10 @@ def _raster(
     strokes: npt.NDArray[np.intp],
     shape: tuple[int, int],
 ) -> InkImage:
-    """Strokes as antialiased ink, uint8 `shape` (rows, columns): drawn enlarged, then averaged down."""
+    """Strokes as antialiased ink, uint8 `shape` (rows, columns): drawn enlarged, then averaged down.
+
+    Every stroke has at least two points.
+    """
     enlarge = 4 if shape[0] * shape[1] <= 40_000 else 2
     canvas = np.zeros((shape[0] * enlarge, shape[1] * enlarge), np.uint8)
     places = np.round((points * enlarge - 0.5) * (1 << _SHIFT)).astype(np.int32)
@@ -282,9 +285,6 @@ def _raster(
         if len(run) == 1:
             run = np.repeat(run, 2, axis=0)
         cv2.polylines(canvas, [run], False, 255, int(thick[first]), cv2.LINE_8, _SHIFT)
-    if len(points) == 1 or strokes[-1] != strokes[-2]:
-        lone = np.repeat(places[-1:], 2, axis=0)
-        cv2.polylines(canvas, [lone], False, 255, max(1, round(widths[-1] * enlarge)), cv2.LINE_8, _SHIFT)
     return np.asarray(cv2.resize(canvas, shape[::-1], interpolation=cv2.INTER_AREA), np.uint8)
 
 
@@ -458,7 +458,7 @@ def _recorded(stroke: npt.ArrayLike, number: int) -> npt.NDArray[np.float64]:
         raise ImageError(f"stroke {number} has shape {points.shape}; give an (n, 2) array of x, y")
     if not np.isfinite(points).all() or np.abs(points).max() > 1e9:
         raise ImageError(f"stroke {number} has a coordinate that is not a finite number; leave it out")
-    return points
+    return np.repeat(points, 2, axis=0) if len(points) == 1 else points  # a tap is a dot
 
 
 def _step(height_px: float) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
+import threading
+import warnings
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 Source: TypeAlias = "str | Path | bytes | bytearray | memoryview | BinaryIO | npt.NDArray[Any] | Image.Image"
 
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "GIF", "PPM")
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
 """Forms that are tried, by Pillow's names; HEIF joins when pillow-heif is installed."""
 
 SUFFIXES = frozenset(
@@ -53,6 +55,15 @@ WORKING_SIDE = 2400
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, AttributeError,
            OverflowError, MemoryError, RuntimeError, struct.error, zlib.error)  # fmt: skip
 """What Pillow's decoders are seen to raise on damaged files."""
+
+_OPENING = threading.Lock()
+"""Silencing warnings is not safe among threads, and folders are read by several."""
+
+_TWO_TONES = 64
+"""Greys between the darkest and the brightest opaque pixels from which they are ink and paper, not ink alone."""
+
+_ORIENTATION = 0x0112
+"""EXIF tag of the turn that a camera asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +96,7 @@ def read_picture(source: Source, *, max_pixels: int = MAX_PIXELS) -> Picture:
     if isinstance(source, (bytes, bytearray, memoryview)):
         return _decode(io.BytesIO(bytes(source)), f"the given {len(source)} bytes", max_pixels)
     if hasattr(source, "convert") and hasattr(source, "getbands"):
-        return _gray_of_pil(source, "the given image", max_pixels)
+        return _gray_of_pil(source, "the given image", max_pixels, own=False)
     if hasattr(source, "read"):
         data = source.read()
         if not isinstance(data, bytes):
@@ -116,8 +127,11 @@ def _decode(stream: io.BytesIO, name: str, max_pixels: int) -> Picture:
         raise ImageError(f"{name} is empty (0 bytes); save the picture again")
     formats = FORMATS + (("HEIF",) if _heif_ready() else ())
     try:
-        with Image.open(stream, formats=formats) as image:
-            return _gray_of_pil(image, name, max_pixels)
+        with _OPENING, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of sizes that are refused below, and of odd tags
+            opened = Image.open(stream, formats=formats)
+        with opened as image:
+            return _gray_of_pil(image, name, max_pixels, own=True)
     except UnidentifiedImageError:
         hint = "; HEIC pictures need: pip install 'handread[heic]'" if not _heif_ready() else ""
         raise ImageError(
@@ -149,8 +163,9 @@ def _heif_ready() -> bool:
 _heif: bool | None = None
 
 
-def _gray_of_pil(image: Any, name: str, max_pixels: int) -> Picture:
-    from PIL import Image, ImageOps
+def _gray_of_pil(image: Any, name: str, max_pixels: int, *, own: bool) -> Picture:
+    """`own` images may be changed; a caller's stays as it was."""
+    from PIL import Image
 
     width, height = image.size
     if width * height > max_pixels:
@@ -159,13 +174,13 @@ def _gray_of_pil(image: Any, name: str, max_pixels: int) -> Picture:
         raise ImageError(f"{name} has no pixels ({width} x {height}); save the picture again")
     try:
         longest = max(width, height)
-        if image.format == "JPEG" and longest > 2 * WORKING_SIDE:
+        if own and image.format == "JPEG" and longest > 2 * WORKING_SIDE:
             image.draft("L", (WORKING_SIDE, WORKING_SIDE))  # decodes at a half, quarter or eighth
-        image = ImageOps.exif_transpose(image)
-        if "A" in image.getbands() or "transparency" in image.info:
-            gray = _flatten(np.asarray(image.convert("RGBA")))
-        elif image.mode.startswith(("I", "F")):
-            gray = _stretch(np.asarray(image).astype(np.float64))
+        image = _upright(image)
+        if image.mode.startswith(("I", "F")):
+            gray = _stretch(_deep_values(image))
+        elif "A" in image.getbands() or "transparency" in image.info:
+            gray = _flatten(np.asarray(_reduced(image.convert("RGBA"))))
         else:
             if image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
                 image = image.convert("RGB")
@@ -176,6 +191,31 @@ def _gray_of_pil(image: Any, name: str, max_pixels: int) -> Picture:
         raise ImageError(f"{name} is damaged and cannot be decoded ({error}); save the picture again") from None
     picture = _working_size(gray)
     return Picture(picture.gray, longest / max(picture.gray.shape))
+
+
+def _upright(image: Any) -> Any:
+    from PIL import ImageOps
+
+    try:
+        turned = image.getexif().get(_ORIENTATION, 1) != 1
+    except _BROKEN:
+        return image  # a damaged tag is no reason to refuse whole pixels
+    return ImageOps.exif_transpose(image) if turned else image
+
+
+def _reduced(image: Any) -> Any:
+    """A whole fraction of a large picture: flattening 50 megapixels as they are would take 2 GB."""
+    factor = max(image.size) // WORKING_SIDE
+    return image.reduce(factor) if factor > 1 else image
+
+
+def _deep_values(image: Any) -> npt.NDArray[np.float64]:
+    values = np.asarray(image)
+    factor = max(values.shape) // WORKING_SIDE
+    if factor > 1:
+        size = (max(1, values.shape[1] // factor), max(1, values.shape[0] // factor))
+        values = cv2.resize(values.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    return np.asarray(values, dtype=np.float64)
 
 
 def _working_size(gray: GrayImage) -> Picture:
@@ -234,13 +274,23 @@ def _stretch(values: npt.NDArray[np.float64]) -> GrayImage:
 
 
 def _flatten(rgba: npt.NDArray[np.uint8]) -> GrayImage:
-    """Lay transparent pictures on white, or on black where the visible ink itself is bright."""
+    """Lay transparent pictures on white, on black where the visible ink itself is bright, or on their own paper."""
     gray = cv2.cvtColor(np.ascontiguousarray(rgba[:, :, :3]), cv2.COLOR_RGB2GRAY)
     alpha = rgba[:, :, 3]
     if int(alpha.min()) == 255:
         return np.asarray(gray, dtype=np.uint8)
     weight = alpha.astype(np.float32) / 255
-    total = float(weight.sum())
-    bright_ink = total > 0 and float((gray * weight).sum()) / total > 160
-    paper = 0.0 if bright_ink else 255.0
-    return np.asarray(np.round(gray * weight + paper * (1 - weight)), dtype=np.uint8)
+    ground = _paper_shown(gray[alpha > 250], alpha.size)
+    if ground is None:
+        total = float(weight.sum())
+        bright_ink = total > 0 and float((gray * weight).sum()) / total > 160
+        ground = 0.0 if bright_ink else 255.0
+    return np.asarray(np.round(gray * weight + ground * (1 - weight)), dtype=np.uint8)
+
+
+def _paper_shown(solid: npt.NDArray[np.uint8], count: int) -> float | None:
+    """Grey of the paper where a picture brings its own, as one with rounded corners does; None where all is ink."""
+    if len(solid) < 0.5 * count:
+        return None
+    low, middle, high = (float(v) for v in np.percentile(solid, (1, 50, 99)))
+    return middle if high - low > _TWO_TONES else None

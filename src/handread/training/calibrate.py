@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -40,10 +41,10 @@ def calibrate(parts: Mapping[str, Judged], classes: int, *, has_none: bool) -> C
     """
     temperature = fit_temperature(list(parts.values()), classes)
     sure = [_confidence(p, classes, temperature) for p in parts.values()]
-    accept = float(np.mean([np.quantile(s, 1 - KEPT) for s in sure]))
+    accept = float(np.mean(np.array([np.quantile(s, 1 - KEPT) for s in sure])))
     ink = 0.0
     if has_none:
-        ink = float(min(0.5, np.mean([np.quantile(_ink(p, temperature), 1 - KEPT) for p in parts.values()])))
+        ink = min(0.5, float(np.mean(np.array([np.quantile(_ink(p, temperature), 1 - KEPT) for p in parts.values()]))))
     return Calibration(round(temperature, 4), round(min(accept, 0.5), 4), round(ink, 4))
 
 
@@ -54,14 +55,14 @@ def fit_temperature(parts: list[Judged], classes: int) -> float:
         return float(np.mean(np.array([_nll(p, classes, temperature) for p in parts])))
 
     # the loss has one minimum in 1 / temperature: golden-section search
-    low, high, ratio = np.log(0.25), np.log(4.0), (5**0.5 - 1) / 2
+    low, high, ratio = math.log(0.25), math.log(4.0), (math.sqrt(5) - 1) / 2
     while high - low > 1e-3:
         a, b = high - ratio * (high - low), low + ratio * (high - low)
-        if loss(float(np.exp(a))) < loss(float(np.exp(b))):
+        if loss(math.exp(a)) < loss(math.exp(b)):
             high = b
         else:
             low = a
-    return float(np.exp((low + high) / 2))
+    return math.exp((low + high) / 2)
 
 
 def _log_softmax(logits: Floats) -> npt.NDArray[np.float64]:
