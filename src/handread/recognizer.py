@@ -27,7 +27,7 @@ from handread.imaging.ink import extract_ink
 from handread.imaging.read import read_picture
 from handread.imaging.segment import segment
 from handread.imaging.single import Single, single_character
-from handread.page import find_characters
+from handread.page import are_characters, find_characters
 from handread.runtime import store
 from handread.runtime.session import Session
 from handread.types import Box
@@ -174,10 +174,20 @@ class Recognizer:
         if len(spots) == 1:  # alone on its picture: the picture is the only frame
             cues[0] = picture_cue(spots[0].box, ink.shape[0])
         scores = self._score(np.stack([spot.glyph for spot in spots]), cues, wanted)
-        characters = [
+        found = [
             decode.character_from(scores, i, _scaled(spot.box, picture.scale), top) for i, spot in enumerate(spots)
         ]
-        return decode.reading_from(characters, gaps=[spot.before for spot in spots], strict=strict)
+        if len(found) == 1:
+            return decode.reading_from(found, strict=strict)
+        # among characters, a blot or a slash is no place in the text
+        characters, gaps, gap = [], [], ""
+        for character, spot, kept in zip(found, spots, are_characters(spots, scores), strict=True):
+            gap = max(gap, spot.before, key=len) if "\n" not in (gap, spot.before) else "\n"
+            if kept:
+                characters.append(character)
+                gaps.append(gap)
+                gap = ""
+        return decode.reading_from(characters, gaps=["", *gaps[1:]], strict=strict)
 
 
 def _scaled(box: Box, scale: float) -> Box:

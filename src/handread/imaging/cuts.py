@@ -14,6 +14,8 @@ from handread.imaging.rules import LEVEL
 if TYPE_CHECKING:
     from handread.types import InkImage
 
+WAIST = 0.8
+"""The outline is waisted where its height falls below this fraction of that on either side."""
 MOST_PARTS = 24
 """A component is never cut into more parts than this."""
 
@@ -66,7 +68,11 @@ def cut_piece(ink: InkImage, height: float, slant: float) -> list[tuple[int, int
 def _cut_places(
     ink: InkImage, along: npt.NDArray[np.float64], rows: npt.NDArray[np.int64], height: float
 ) -> list[float]:
-    """Coordinates of cuts: local minima of the ink crossed, where few strokes are cut, well apart."""
+    """Coordinates of cuts, well apart: where little ink is crossed, and where the outline is waisted.
+
+    A thin ligature crosses little ink; two round characters that touch side by side share a wall of much ink,
+    but their outline narrows there from above and below.
+    """
     if not len(along):
         return []
     start = float(np.floor(along.min()))
@@ -75,16 +81,24 @@ def _cut_places(
     if width < 6:
         return []
     crossed = np.bincount(columns, minlength=width).astype(np.float64)
+    top = np.full(width, ink.shape[0], dtype=np.float64)
+    bottom = np.full(width, -1, dtype=np.float64)
+    np.minimum.at(top, columns, rows)
+    np.maximum.at(bottom, columns, rows)
     kernel = max(3, round(0.06 * height)) | 1
-    smooth = np.convolve(np.pad(crossed, kernel // 2, mode="edge"), np.ones(kernel) / kernel, mode="valid")
+    crossed, span = _smooth(crossed, kernel), _smooth(np.maximum(bottom - top + 1, 0), kernel)
     pen = max(2.0, float(np.percentile(crossed, 25)))
     apart = max(3, round(0.16 * height))
     limit = max(2.2 * pen, 0.30 * height)
+    reach = max(4, round(0.55 * height))
     candidates = []
     for x in range(apart, width - apart):
-        window = smooth[max(0, x - apart // 2) : x + apart // 2 + 1]
-        if smooth[x] <= window.min() and smooth[x] <= limit:
-            candidates.append((smooth[x], x))
+        near = slice(max(0, x - apart // 2), x + apart // 2 + 1)
+        if crossed[x] <= crossed[near].min() and crossed[x] <= limit:
+            candidates.append((crossed[x] / limit, x))
+        sides = min(span[max(0, x - reach) : x].max(), span[x + 1 : x + reach + 1].max())
+        if span[x] <= span[near].min() and span[x] < WAIST * sides:
+            candidates.append((span[x] / sides, x))
     chosen: list[int] = []
     for _, x in sorted(candidates):
         if all(abs(x - other) >= apart for other in chosen):
@@ -92,3 +106,8 @@ def _cut_places(
         if len(chosen) >= MOST_PARTS:
             break
     return [start + x + 0.25 for x in sorted(chosen)]
+
+
+def _smooth(values: npt.NDArray[np.float64], kernel: int) -> npt.NDArray[np.float64]:
+    padded = np.pad(values, kernel // 2, mode="edge")
+    return np.asarray(np.convolve(padded, np.ones(kernel) / kernel, mode="valid"))

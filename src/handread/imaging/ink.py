@@ -49,11 +49,11 @@ def extract_ink(gray: GrayImage, *, remove_rules: bool = True) -> InkImage:
 def is_bright_on_dark(gray: GrayImage) -> bool:
     """True when the strokes are brighter than what they stand on.
 
-    Ink covers the smaller part of a picture, so the side of the median that reaches further is the ink's;
-    where both reach about as far, the side whose thin structures weigh more.
+    Ink covers the smaller part of a picture, so once the light's slope is taken out, the side of the median
+    that reaches further is the ink's; where both reach about as far, the side whose thin structures weigh more.
     """
     small = _shrink(gray, _PAPER_SIDE)
-    low, middle, high = (float(v) for v in np.percentile(small, (1, 50, 99)))
+    low, middle, high = (float(v) for v in np.percentile(_level(_shrink(small, 96)), (1, 50, 99)))
     dark, bright = middle - low, high - middle
     if max(dark, bright) > 2.2 * min(dark, bright):
         return bright > dark
@@ -63,6 +63,22 @@ def is_bright_on_dark(gray: GrayImage) -> bool:
     holes = cv2.morphologyEx(smooth, cv2.MORPH_BLACKHAT, kernel)
     peaks = cv2.morphologyEx(smooth, cv2.MORPH_TOPHAT, kernel)
     return float(np.percentile(peaks, 98)) > float(np.percentile(holes, 98)) * 1.1
+
+
+def _level(small: UInt8Array) -> npt.NDArray[np.float64]:
+    """The picture less the plane that fits its paper best: light falls off across a photo."""
+    height, width = small.shape
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    terms = np.stack([np.ones(small.size), x.ravel(), y.ravel()], axis=1)
+    values = small.ravel().astype(np.float64)
+    plane = np.full(values.shape, np.median(values))
+    for _ in range(3):
+        # only the nearest pixels count: the ink of a tightly cut L would tilt the plane
+        off = np.abs(values - plane)
+        near = off <= np.quantile(off, 0.6)
+        some = terms[near]
+        plane = terms @ np.linalg.lstsq(some.T @ some, some.T @ values[near], rcond=None)[0]
+    return np.asarray((values - plane).reshape(height, width))
 
 
 def _shrink(gray: GrayImage, side: int) -> UInt8Array:

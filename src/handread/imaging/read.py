@@ -7,6 +7,8 @@ import struct
 import threading
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
@@ -56,7 +58,7 @@ _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, Typ
            OverflowError, MemoryError, RuntimeError, struct.error, zlib.error)  # fmt: skip
 """What Pillow's decoders are seen to raise on damaged files."""
 
-_OPENING = threading.Lock()
+_SILENT = threading.Lock()
 """Silencing warnings is not safe among threads, and folders are read by several."""
 
 _TWO_TONES = 64
@@ -127,8 +129,7 @@ def _decode(stream: io.BytesIO, name: str, max_pixels: int) -> Picture:
         raise ImageError(f"{name} is empty (0 bytes); save the picture again")
     formats = FORMATS + (("HEIF",) if _heif_ready() else ())
     try:
-        with _OPENING, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of sizes that are refused below, and of odd tags
+        with _without_warnings():
             opened = Image.open(stream, formats=formats)
         with opened as image:
             return _gray_of_pil(image, name, max_pixels, own=True)
@@ -141,6 +142,14 @@ def _decode(stream: io.BytesIO, name: str, max_pixels: int) -> Picture:
         raise ImageError(_too_large(name, "more than 178,956,970 pixels", max_pixels)) from None
     except _BROKEN as error:
         raise ImageError(f"{name} is damaged and cannot be decoded ({error}); save the picture again") from None
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Pillow warns of sizes that are refused here anyway, and of odd tags that nothing is lost by."""
+    with _SILENT, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _too_large(name: str, size: str, max_pixels: int) -> str:
@@ -196,11 +205,15 @@ def _gray_of_pil(image: Any, name: str, max_pixels: int, *, own: bool) -> Pictur
 def _upright(image: Any) -> Any:
     from PIL import ImageOps
 
-    try:
-        turned = image.getexif().get(_ORIENTATION, 1) != 1
-    except _BROKEN:
-        return image  # a damaged tag is no reason to refuse whole pixels
-    return ImageOps.exif_transpose(image) if turned else image
+    if image.format != "TIFF":  # whose decoder warns, the others decode outside the lock
+        image.load()
+    with _without_warnings():
+        image.load()
+        try:
+            turned = image.getexif().get(_ORIENTATION, 1) != 1
+        except _BROKEN:
+            return image  # a damaged tag is no reason to refuse whole pixels
+        return ImageOps.exif_transpose(image) if turned else image
 
 
 def _reduced(image: Any) -> Any:

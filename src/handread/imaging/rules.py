@@ -19,6 +19,10 @@ LEVEL = 90
 _SEARCH_SIDE = 640
 """Longer side in pixels at which rules are looked for in larger pictures."""
 
+_SMALL = (24, 64)
+"""Longer sides in pixels of pictures in which a pen's stroke is thicker than the edge of a box, though thin in
+pixels; in smaller ones the blurred edge is as thick as the stroke."""
+
 _RIM = 0.16
 """Depth of the band along the rim where box edges lie, as a fraction of the picture's side."""
 
@@ -74,11 +78,14 @@ def _is_tight_character(mask: Mask, rest: Mask) -> bool:
     edges = [bool(mask[0].any()), bool(mask[-1].any()), bool(mask[:, 0].any()), bool(mask[:, -1].any())]
     if not all(edges) or max(height, width) > 400:
         return False
-    _, _, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=8)
     heavy = int((stats[1:, cv2.CC_STAT_AREA] > 0.15 * max(int(rest.sum()), 1)).sum())
     if heavy > 2 or int(rest.sum()) < 0.25 * int(mask.sum()):
         return False  # several characters stand on the rule, or nothing does
-    _, _, w, h = cv2.boundingRect(rest[1:-1, 1:-1])
+    # where two edges cross, a spot of each corner stays: corners do not count
+    large = stats[:, cv2.CC_STAT_AREA] > 0.05 * int(rest.sum())
+    large[0] = False
+    _, _, w, h = cv2.boundingRect(large[labels].astype(np.uint8)[1:-1, 1:-1])
     return bool(w >= 0.86 * width or h >= 0.86 * height)
 
 
@@ -100,12 +107,22 @@ def _horizontal(mask: Mask) -> Mask:
         window = mask[top:bottom, x : x + w]
         rule = cv2.dilate((labels[top:bottom, x : x + w] == index).astype(np.uint8), np.ones((5, 1), np.uint8))
         thickness = _thickness(window & rule)
-        if thickness > max(5.0, 0.1 * height):
+        if thickness > _thickest(height, width):
             continue
         found[top:bottom, x : x + w] |= (
             window & rule & _thin(mask, x, top, w, bottom - top, limit=round(1.3 * thickness + 1))
         )
     return found
+
+
+def _thickest(height: int, width: int) -> float:
+    """Thickness in pixels above which a straight line is a pen's stroke.
+
+    A small tightly cut T, L or E has straight strokes along its rim, thicker than the edge of a box of that size.
+    """
+    limit = max(5.0, 0.1 * height)
+    small = _SMALL[0] <= max(height, width) < _SMALL[1]
+    return min(limit, max(2.6, 0.1 * height)) if small else limit
 
 
 def _thickness(rule: Mask) -> float:

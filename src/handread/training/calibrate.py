@@ -9,10 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from handread.alphabet import Alphabet
+from handread.decode import look_alikes
+
 Floats = npt.NDArray[np.float32]
 
 KEPT = 0.985
 """Share of true characters that the ink threshold lets pass; also of those, that the confidence one does."""
+
+KEPT_IN_ALPHABET = 0.995
+"""Share of the digits that pass the alphabet threshold when only digits are asked for; of letters likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +38,44 @@ class Calibration:
     temperature: float
     accept_above: float
     ink_above: float
+    alphabet_above: float
 
 
-def calibrate(parts: Mapping[str, Judged], classes: int, *, has_none: bool) -> Calibration:
-    """Fit one temperature (Guo et al. 2017) and two thresholds; every source weighs the same.
+def calibrate(parts: Mapping[str, Judged], alphabet: Alphabet, *, has_none: bool) -> Calibration:
+    """Fit one temperature (Guo et al. 2017) and three thresholds; every source weighs the same.
 
-    `classes` is the number of characters; with `has_none` one more logit says "no character".
+    `alphabet` is what the first logits mean; with `has_none` one more logit says "no character".
     """
+    classes = len(alphabet)
     temperature = fit_temperature(list(parts.values()), classes)
     sure = [_confidence(p, classes, temperature) for p in parts.values()]
     accept = float(np.mean(np.array([np.quantile(s, 1 - KEPT) for s in sure])))
     ink = 0.0
     if has_none:
         ink = min(0.5, float(np.mean(np.array([np.quantile(_ink(p, temperature), 1 - KEPT) for p in parts.values()]))))
-    return Calibration(round(temperature, 4), round(min(accept, 0.5), 4), round(ink, 4))
+    mass = _alphabet_above(parts, alphabet, temperature)
+    return Calibration(round(temperature, 4), round(min(accept, 0.5), 4), round(ink, 4), mass)
+
+
+def _alphabet_above(parts: Mapping[str, Judged], alphabet: Alphabet, temperature: float) -> float:
+    """The share of probability that nearly all digits give to digits, and letters to letters.
+
+    A character of another alphabet than the one that was asked for gives less and is refused.
+    """
+    least = []
+    for name in ("digits", "letters"):
+        wanted = Alphabet.of(name)
+        if not all(c in alphabet for c in wanted) or len(wanted) == len(alphabet):
+            continue
+        inside = look_alikes(alphabet, wanted)
+        own = np.zeros(len(alphabet), dtype=np.bool_)
+        own[alphabet.indices_of(wanted)] = True
+        for part in parts.values():
+            chosen = part.logits[own[part.labels], : len(alphabet)]
+            if len(chosen) >= 200:  # too few would make the quantile a single item's
+                mass = np.exp(_log_softmax(chosen / temperature))[:, inside].sum(axis=1)
+                least.append(float(np.quantile(mass, 1 - KEPT_IN_ALPHABET)))
+    return round(min(min(least), 0.5), 4) if least else 0.0
 
 
 def fit_temperature(parts: list[Judged], classes: int) -> float:

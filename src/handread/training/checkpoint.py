@@ -43,13 +43,14 @@ def load_checkpoint(path: Path) -> Checkpoint:
         size = int.from_bytes(data[:8], "little")
         header = json.loads(json.loads(data[8 : 8 + size])["__metadata__"]["handread"])
         tensors = load(data)
+        found, epoch, facts = int(header["format"]), int(header["epoch"]), dict(header["facts"])
     except FileNotFoundError:
         raise ModelError(f"there is no checkpoint {path}; start without --resume") from None
     except Exception as error:
         raise ModelError(f"the checkpoint {path} is damaged ({error}); start without --resume") from None
-    if header["format"] > FORMAT:
-        raise ModelError(f"the checkpoint {path} has format {header['format']}; upgrade Handread to resume it")
-    return Checkpoint(header["epoch"], tensors, header["facts"])
+    if found > FORMAT:
+        raise ModelError(f"the checkpoint {path} has format {found}; upgrade Handread to resume it")
+    return Checkpoint(epoch, tensors, facts)
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -62,13 +63,37 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
     """Put back what `optimizer_tensors` gave."""
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         if name.startswith("optimizer."):
             _, index, key = name.split(".", 2)
-            state.setdefault(int(index), {})[key] = tensor
+            state.setdefault(int(index), {})[key] = _laid_out_as(weights[int(index)], tensor)
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _laid_out_as(weight: Tensor, tensor: Tensor) -> Tensor:
+    """A file is contiguous, weights may be channels-last, and the fused optimizer pairs them as they lie in memory."""
+    if tensor.shape != weight.shape:
+        return tensor
+    return torch.empty_like(weight, dtype=tensor.dtype, requires_grad=False).copy_(tensor)
+
+
+def random_tensors(device: torch.device) -> dict[str, Tensor]:
+    """State of torch's own generators, which dropout draws from."""
+    states = {"random.cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["random.cuda"] = torch.cuda.get_rng_state(device)
+    return states
+
+
+def restore_random(device: torch.device, tensors: Mapping[str, Tensor]) -> None:
+    """Put back what `random_tensors` gave; older checkpoints have none."""
+    if "random.cpu" in tensors:
+        torch.set_rng_state(tensors["random.cpu"])
+    if device.type == "cuda" and "random.cuda" in tensors:
+        torch.cuda.set_rng_state(tensors["random.cuda"], device)
 
 
 def network_tensors(prefix: str, network: nn.Module) -> dict[str, Tensor]:

@@ -168,9 +168,11 @@ def _override(raw: dict[str, Any], text: str) -> None:
         if not isinstance(table, dict):
             raise ConfigError(f"--set {text!r}: {part!r} has no options below it")
     try:
-        table[last] = tomllib.loads(f"v = {value}")["v"]
+        parsed = tomllib.loads(f"v = {value}")
     except tomllib.TOMLDecodeError:
-        table[last] = value
+        parsed = {"v": value}
+    # a value of several lines could bring further keys, which would be lost without a word
+    table[last] = parsed["v"] if len(parsed) == 1 else value
 
 
 def _build(kind: type[Any], raw: Any, where: str) -> Any:

@@ -20,8 +20,10 @@ from handread.training.checkpoint import (
     Checkpoint,
     network_tensors,
     optimizer_tensors,
+    random_tensors,
     restore_network,
     restore_optimizer,
+    restore_random,
 )
 from handread.training.config import TrainConfig
 from handread.training.cues import CueSampler
@@ -144,13 +146,15 @@ class Trainer:
     def checkpoint(self, facts: dict[str, object]) -> Checkpoint:
         """The state after the last whole epoch."""
         tensors = network_tensors("network", self.network) | network_tensors("average", self.average)
-        return Checkpoint(self.epochs_done, tensors | optimizer_tensors(self.optimizer), facts)
+        tensors |= optimizer_tensors(self.optimizer) | random_tensors(self.device)
+        return Checkpoint(self.epochs_done, tensors, facts)
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint of the same recipe."""
         restore_network("network", self.network, checkpoint.tensors)
         restore_network("average", self.average, checkpoint.tensors)
         restore_optimizer(self.optimizer, checkpoint.tensors)
+        restore_random(self.device, checkpoint.tensors)
         self.epochs_done = checkpoint.epoch
 
 

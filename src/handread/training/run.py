@@ -108,15 +108,15 @@ def finish(trainer: Trainer, prepared: Prepared, recipe: str, out: Path) -> Path
     config = trainer.config
     classes = len(trainer.alphabet)
     judged = {name: judge(trainer, part) for name, part in prepared.validation.items() if len(part)}
-    found = calibrate(judged, classes, has_none=config.reject) if judged else Calibration(1.0, 0.0, 0.0)
-    scores = {f"validation accuracy, {name}": round(float((part.logits[:, :classes].argmax(1) == part.labels).mean()), 5)
-              for name, part in judged.items()}  # fmt: skip
+    found = calibrate(judged, trainer.alphabet, has_none=config.reject) if judged else Calibration(1.0, 0.0, 0.0, 0.0)
+    right = {name: part.logits[:, :classes].argmax(axis=1) == part.labels for name, part in judged.items()}
+    scores = {f"validation accuracy, {name}": round(float(hits.mean()), 5) for name, hits in right.items()}
     network = trainer.average
     card = ModelCard(
         name=config.name, version=config.version, alphabet="".join(Alphabet.of(config.alphabet)),
         height=network.size, width=network.size, temperature=found.temperature,
         accept_above=found.accept_above, ink_above=found.ink_above,
-        alphabet_above=0.02 if config.reject else 0.0,
+        alphabet_above=found.alphabet_above,
         has_none=config.reject, has_cues=network.uses_cues,
         data=prepared.sources, recipe=recipe, scores=scores,
     )  # fmt: skip

@@ -119,7 +119,7 @@ def _join(parts: list[TrainingSet]) -> TrainingSet:
 
 def _from_images(data: LabelledImages, alphabet: Alphabet, repeat: float, origin: int) -> TrainingSet:
     images = data.images[:, None] if data.normalised else normalise(data.images)
-    labels = alphabet.indices_of(data.alphabet)[data.labels] if len(data) else data.labels
+    labels = _classes(data, alphabet)
     alternatives = np.full(len(data), NO_CHARACTER, dtype=np.int64)
     if data.case_known is not None:
         other_case = np.array([_other_case(alphabet, c) for c in alphabet], dtype=np.int64)
@@ -127,6 +127,18 @@ def _from_images(data: LabelledImages, alphabet: Alphabet, repeat: float, origin
     known = data.cues is not None
     cues = data.cues if data.cues is not None else _frame_cues(data.images)
     return _rows(images, labels, cues, repeat, origin, alternatives=alternatives, pictures=known)
+
+
+def _classes(data: LabelledImages, alphabet: Alphabet) -> npt.NDArray[np.int64]:
+    """Classes of the recipe's alphabet, which must know every character that occurs, not all that could."""
+    missing = [c for c in (data.alphabet[i] for i in np.unique(data.labels).tolist()) if c not in alphabet]
+    if missing:
+        raise ConfigError(
+            f"{data.name} holds {', '.join(map(repr, missing))}, which the recipe's alphabet {alphabet.name!r} lacks; "
+            "add them to it or leave the set out"
+        )
+    places = [alphabet.index(c) if c in alphabet else NO_CHARACTER for c in data.alphabet]
+    return np.array(places, dtype=np.int64)[data.labels]
 
 
 def _rows(

@@ -1,0 +1,1 @@
+"""Measurements that the README quotes; every figure there comes out of `python -m benchmarks.run`."""

@@ -1,0 +1,148 @@
+"""The one normalisation: size, place, stroke width and level, the same for every way in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+from handread.data.load import load_data
+from handread.errors import ImageError
+from handread.imaging.draw import Paper, Pen, draw_character, draw_text
+from handread.imaging.glyph import INK_SIDE, SIZE, THINNEST, ink_bounds, normalise, stroke_width
+from handread.imaging.single import single_character
+
+
+def block(height: int, width: int, *, frame: tuple[int, int] = (200, 200), at: tuple[int, int] = (20, 30)):  # noqa: ANN201
+    image = np.zeros(frame, dtype=np.uint8)
+    image[at[0] : at[0] + height, at[1] : at[1] + width] = 255
+    return image
+
+
+def drawn(character: str, height: float = 60, width: float = 5) -> npt.NDArray[np.uint8]:
+    return draw_character(character, height_px=height, pen=Pen(width_px=width), rng=np.random.default_rng(3))
+
+
+@pytest.mark.parametrize("size", [(5, 5), (13, 26), (26, 13), (52, 26), (104, 104), (150, 75), (60, 120)])
+def test_the_longer_side_is_26_centred_with_its_aspect(size: tuple[int, int]) -> None:
+    glyph = normalise([block(*size)])[0, 0]
+    assert glyph.shape == (SIZE, SIZE)
+    top, bottom, left, right = ink_bounds(glyph) or (0, 0, 0, 0)
+    scale = INK_SIDE / max(size)
+    blurred = max(1, 0.4 * scale)  # enlarging softens the rim
+    assert bottom - top == pytest.approx(size[0] * scale, abs=blurred)
+    assert right - left == pytest.approx(size[1] * scale, abs=blurred)
+    assert top + bottom == pytest.approx(SIZE, abs=1)
+    assert left + right == pytest.approx(SIZE, abs=1)
+    assert glyph[SIZE // 2, SIZE // 2] == 255
+
+
+def test_a_block_of_the_right_size_is_only_moved() -> None:
+    glyph = normalise([block(26, 10, frame=(28, 28), at=(1, 5))])[0, 0]
+    expected = np.zeros((32, 32), dtype=np.uint8)
+    expected[3:29, 11:21] = 255
+    assert np.array_equal(glyph, expected)
+
+
+def test_place_and_size_in_the_frame_do_not_matter() -> None:
+    ink = drawn("R")
+    moved = np.pad(ink, ((40, 3), (0, 90)))
+    assert np.array_equal(normalise([ink]), normalise([moved]))
+    large = np.repeat(np.repeat(ink, 3, axis=0), 3, axis=1)
+    a, b = normalise([ink])[0, 0] > 128, normalise([large])[0, 0] > 128
+    assert (a & b).sum() / (a | b).sum() > 0.75
+
+
+def test_an_empty_image_gives_an_empty_input() -> None:
+    assert not normalise([np.zeros((28, 28), dtype=np.uint8)]).any()
+    assert not normalise([np.full((28, 28), 7, dtype=np.uint8)]).any()  # not even a trace of ink
+    assert not normalise([np.zeros((0, 5), dtype=np.uint8)]).any()
+    assert normalise([]).shape == (0, 1, 32, 32)
+    assert normalise(np.zeros((0, 28, 28), dtype=np.uint8)).shape == (0, 1, 32, 32)
+
+
+def test_one_pixel_is_a_character_too() -> None:
+    assert normalise([block(1, 1)])[0, 0].max() == 255
+
+
+@pytest.mark.parametrize("height", [60, 120, 400])
+def test_thin_strokes_are_thickened_to_what_survives_scaling(height: int) -> None:
+    thin = normalise([drawn("H", height=height, width=1)])[0, 0]
+    assert thin.max() == 255
+    assert stroke_width(thin) == pytest.approx(THINNEST, abs=0.8)
+
+
+def test_thick_strokes_are_left_alone() -> None:
+    ink = drawn("H", height=60, width=9)
+    assert stroke_width(normalise([ink])[0, 0]) == pytest.approx(stroke_width(ink) * INK_SIDE / max(ink.shape), abs=1)
+
+
+@pytest.mark.parametrize("darkness", [0.35, 0.6, 1.0])
+def test_full_ink_reads_255_whatever_the_pen(darkness: float) -> None:
+    ink = np.round(drawn("8", width=7).astype(np.float64) * darkness).astype(np.uint8)
+    glyph = normalise([ink])[0, 0]
+    assert np.percentile(glyph[glyph > 96], 80) >= 250
+
+
+@pytest.mark.parametrize("character", "8RgiM1")
+def test_its_own_output_comes_out_nearly_as_it_went_in(character: str) -> None:
+    once = normalise([drawn(character)])
+    twice = normalise(once[:, 0])
+    assert np.abs(once.astype(int) - twice).mean() < 6
+
+
+def test_a_batch_equals_its_images_one_by_one() -> None:
+    images = np.stack([np.pad(block(9 + k, 20 - k, frame=(28, 28), at=(k % 5, 2)), 0) for k in range(8)])
+    batch = normalise(images)
+    assert batch.shape == (8, 1, 32, 32)
+    assert batch.dtype == np.uint8
+    for image, glyph in zip(images, batch, strict=True):
+        assert np.array_equal(normalise([image])[0], glyph)
+    assert np.array_equal(normalise(list(images)), batch)
+
+
+def test_images_are_not_changed() -> None:
+    image = drawn("g", height=300, width=2)
+    before = image.copy()
+    normalise([image])
+    assert np.array_equal(image, before)
+
+
+@pytest.mark.parametrize(
+    "image", [np.zeros((28, 28)), np.zeros((28, 28, 3), np.uint8), np.zeros(28, np.uint8), np.zeros((2, 2), bool)]
+)
+def test_another_dtype_or_rank_is_refused(image: npt.NDArray[np.uint8]) -> None:
+    with pytest.raises(ImageError, match=r"uint8 of shape \(H, W\), got"):
+        normalise([image])
+
+
+def test_ink_bounds_are_half_open() -> None:
+    assert ink_bounds(block(3, 4)) == (20, 23, 30, 34)
+    assert ink_bounds(np.zeros((9, 9), dtype=np.uint8)) is None
+
+
+@pytest.mark.parametrize("width", [2, 6, 12])
+def test_stroke_width_of_a_bar(width: int) -> None:
+    assert stroke_width(block(150, width)) == pytest.approx(width * 4 / np.pi, rel=0.1)
+    assert stroke_width(np.zeros((9, 9), dtype=np.uint8)) == 0
+
+
+def test_training_and_prediction_see_the_same_bits(tmp_path: Path) -> None:
+    names = "3aQ"
+    for place, name in enumerate(names):
+        folder = tmp_path / name
+        folder.mkdir()
+        paper = Paper(kind="ruled", noise=3, shadow=0.2)
+        picture = draw_text(name, height_px=50, pen=Pen(), paper=paper, rng=np.random.default_rng(place)).image
+        Image.fromarray(picture).save(folder / "one.jpg", quality=80)
+    data = load_data(tmp_path)
+    assert data.normalised
+    assert data.files is not None
+    assert data.cues is not None
+    for image, cue, file in zip(data.images, data.cues, data.files, strict=True):
+        single = single_character(file)
+        assert np.array_equal(image, single.glyph)
+        assert np.array_equal(cue, single.cue)

@@ -1,0 +1,130 @@
+"""The contract of every registered network, and how many parameters each has."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from handread.card import ModelCard
+from handread.errors import UnknownNameError
+from handread.networks.base import NETWORKS, Network, build_network, parameter_count
+from handread.networks.layers import ResidualBlock, SqueezeExcite
+from handread.runtime.session import Session
+from handread.training.export import onnx_bytes, verify
+
+PARAMETERS = {"plain-tiny": 0, "residual-base": 0, "residual-tiny": 0}
+"""Trainable parameters with 63 outputs."""
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)
+
+
+def built(name: str, outputs: int = 63) -> Network:
+    return build_network(name, outputs)
+
+
+def inputs(count: int, size: int = 32) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    return torch.rand(count, 1, size, size, generator=generator), torch.rand(count, 4, generator=generator)
+
+
+def test_every_network_is_listed() -> None:
+    built("plain-tiny")  # registers all
+    assert set(NETWORKS) == set(PARAMETERS)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_parameters(name: str) -> None:
+    assert parameter_count(built(name)) == PARAMETERS[name]
+
+
+@pytest.mark.parametrize("outputs", [2, 63])
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_logits_have_their_shape_and_are_finite(name: str, outputs: int) -> None:
+    network = built(name, outputs).eval()
+    for count in (1, 3):
+        image, cues = inputs(count, network.size)
+        logits = network(image, cues)
+        assert logits.shape == (count, outputs)
+        assert logits.dtype == torch.float32
+        assert torch.isfinite(logits).all()
+    empty = network(torch.zeros(2, 1, network.size, network.size), torch.zeros(2, 4))
+    assert torch.isfinite(empty).all()
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_every_parameter_gets_a_gradient(name: str) -> None:
+    network = built(name).train()
+    image, cues = inputs(8, network.size)
+    torch.nn.functional.cross_entropy(network(image, cues), torch.arange(8)).backward()  # type: ignore[no-untyped-call]
+    for parameter_name, parameter in network.named_parameters():
+        assert parameter.grad is not None, parameter_name
+        assert torch.isfinite(parameter.grad).all(), parameter_name
+        assert float(parameter.grad.abs().max()) > 0, parameter_name
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_items_of_a_batch_do_not_mix(name: str) -> None:
+    network = built(name).eval()
+    image, cues = inputs(3, network.size)
+    with torch.inference_mode():
+        together = network(image, cues)
+        alone = torch.cat([network(image[k : k + 1], cues[k : k + 1]) for k in range(3)])
+    assert together.numpy() == pytest.approx(alone.numpy(), abs=1e-4)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_cues_matter_where_they_are_said_to(name: str) -> None:
+    network = built(name).eval()
+    image, cues = inputs(2, network.size)
+    with torch.inference_mode():
+        same = torch.equal(network(image, cues), network(image, torch.zeros_like(cues)))
+    assert same != network.uses_cues
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_the_memory_layout_does_not_matter(name: str) -> None:
+    network = built(name).eval()
+    image, cues = inputs(2, network.size)
+    with torch.inference_mode():
+        plain = network(image, cues).numpy()
+        last = network.to(memory_format=torch.channels_last)(image.contiguous(memory_format=torch.channels_last), cues)  # type: ignore[call-overload]
+    assert last.numpy() == pytest.approx(plain, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_it_exports_and_onnxruntime_agrees(name: str) -> None:
+    network = built(name, 10).eval()
+    side = network.size
+    card = ModelCard(name=name, version="1", alphabet="0123456789", height=side, width=side, has_cues=network.uses_cues)
+    data = onnx_bytes(network, card)
+    verify(network, data, card)
+    blank = np.zeros((1, 1, side, side), dtype=np.uint8)
+    cues = np.zeros((1, 4), dtype=np.float32) if network.uses_cues else None
+    assert Session.from_bytes(data).run(blank, cues).shape == (1, 10)
+
+
+def test_the_shipped_network_fits_its_file() -> None:
+    assert 2 * parameter_count(built("residual-base")) < 3_000_000  # bytes in half precision
+
+
+def test_an_unknown_network_suggests_the_near_one() -> None:
+    with pytest.raises(UnknownNameError, match="no network called 'residual-bas'; did you mean residual-base"):
+        build_network("residual-bas", 5)
+
+
+def test_channel_weights_lie_between_nothing_and_all() -> None:
+    x = torch.rand(2, 8, 4, 4)
+    y = SqueezeExcite(8)(x)
+    assert y.shape == x.shape
+    assert (y >= 0).all()
+    assert (y <= x).all()
+
+
+@pytest.mark.parametrize(("inputs_", "outputs", "stride"), [(4, 4, 1), (4, 8, 1), (4, 8, 2), (4, 4, 2)])
+def test_a_block_halves_only_where_it_strides(inputs_: int, outputs: int, stride: int) -> None:
+    block = ResidualBlock(inputs_, outputs, stride=stride)
+    assert block(torch.rand(2, inputs_, 16, 16)).shape == (2, outputs, 16 // stride, 16 // stride)

@@ -1,0 +1,183 @@
+"""The loop: losses of known value, rows as often as asked, resumed runs bit for bit as unbroken ones."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from handread.training.checkpoint import load_checkpoint, save_checkpoint
+from handread.training.config import TrainConfig, load_recipe
+from handread.training.loop import Epoch, Trainer, epoch_rows, merged_cross_entropy
+from handread.training.sources import Prepared, prepare
+
+
+@pytest.fixture(scope="module")
+def config(shop: Path) -> TrainConfig:
+    return load_recipe(shop / "tiny.toml")
+
+
+@pytest.fixture(scope="module")
+def data(shop: Path, config: TrainConfig) -> Prepared:
+    return prepare(config, str(shop))
+
+
+def loss(logits: list[list[float]], labels: list[int], alternatives: list[int], smoothing: float = 0.0) -> float:
+    return float(
+        merged_cross_entropy(torch.tensor(logits), torch.tensor(labels), torch.tensor(alternatives), smoothing)
+    )
+
+
+def test_cross_entropy_of_known_values() -> None:
+    thirds = [[0.0, 0.0, 0.0]]
+    assert loss(thirds, [1], [-1]) == pytest.approx(np.log(3))
+    assert loss(thirds, [1], [2]) == pytest.approx(np.log(3 / 2))  # either of two
+    logits = [[float(np.log(6)), float(np.log(3)), 0.0]]  # 0.6, 0.3, 0.1
+    assert loss(logits, [0], [-1]) == pytest.approx(-np.log(0.6))
+    assert loss(logits, [0], [1]) == pytest.approx(-np.log(0.9))
+    assert loss(logits, [1], [0]) == pytest.approx(-np.log(0.9))
+    assert loss(logits * 2, [0, 2], [-1, 1]) == pytest.approx(-(np.log(0.6) + np.log(0.4)) / 2)
+    mean = -(np.log(0.6) + np.log(0.3) + np.log(0.1)) / 3
+    assert loss(logits, [0], [-1], 0.1) == pytest.approx(-0.9 * np.log(0.6) + 0.1 * mean)
+
+
+def test_it_is_torchs_own_where_labels_are_certain() -> None:
+    logits = torch.randn(20, 7, generator=torch.Generator().manual_seed(0))
+    labels = torch.arange(20) % 7
+    for smoothing in (0.0, 0.1):
+        own = torch.nn.functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+        assert merged_cross_entropy(logits, labels, torch.full((20,), -1), smoothing).item() == pytest.approx(own.item())
+
+
+def test_far_logits_give_finite_gradients() -> None:
+    logits = torch.tensor([[500.0, -500.0, 0.0]], requires_grad=True)
+    merged_cross_entropy(logits, torch.tensor([1]), torch.tensor([2]), 0.0).backward()  # type: ignore[no-untyped-call]
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()
+
+
+def test_rows_are_seen_as_often_as_asked() -> None:
+    repeats = np.array([1, 2, 0, 3], dtype=np.float32)
+    rows = epoch_rows(repeats, seed=1, epoch=0)
+    assert rows.dtype == np.int64
+    assert np.bincount(rows, minlength=4).tolist() == [1, 2, 0, 3]
+
+
+def test_a_fraction_sees_its_share_by_chance() -> None:
+    repeats = np.full(4000, 0.25, dtype=np.float32)
+    first, second = epoch_rows(repeats, 1, 0), epoch_rows(repeats, 1, 1)
+    assert len(first) == pytest.approx(1000, abs=100)
+    assert np.bincount(first).max() == 1
+    assert set(first.tolist()) != set(second.tolist())
+    assert epoch_rows(np.full(4000, 1.5, dtype=np.float32), 1, 0).size == pytest.approx(6000, abs=120)
+
+
+def test_rows_are_shuffled_by_seed_and_epoch() -> None:
+    repeats = np.ones(50, dtype=np.float32)
+    rows = epoch_rows(repeats, 1, 0)
+    assert sorted(rows.tolist()) == list(range(50))
+    assert rows.tolist() != list(range(50))
+    assert np.array_equal(rows, epoch_rows(repeats, 1, 0))
+    assert not np.array_equal(rows, epoch_rows(repeats, 1, 1))
+    assert not np.array_equal(rows, epoch_rows(repeats, 2, 0))
+
+
+def test_a_tiny_network_learns_signs(config: TrainConfig, data: Prepared) -> None:
+    epochs: list[Epoch] = []
+    ticks: list[tuple[int, int]] = []
+    trainer = Trainer(dataclasses.replace(config, epochs=12))
+    trainer.fit(data.training, data.validation, record=epochs.append, tick=lambda *done: ticks.append(done))
+    assert [epoch.epoch for epoch in epochs] == list(range(1, 13))
+    assert epochs[-1].loss < 0.3 * epochs[0].loss
+    assert epochs[-1].accuracy["signs.npz"] > 0.9
+    assert ticks == [(1, 3), (2, 3), (3, 3)] * 12
+    assert trainer.epochs_done == 12
+    assert not trainer.average.training
+
+
+def tensors(trainer: Trainer) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in trainer.checkpoint({}).tensors.items()}
+
+
+def assert_same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> None:
+    assert set(first) == set(second)
+    for name, tensor in first.items():
+        assert torch.equal(tensor, second[name]), name
+
+
+def test_the_seed_decides_everything(config: TrainConfig, data: Prepared) -> None:
+    runs = []
+    for seed in (1, 1, 2):
+        trainer = Trainer(dataclasses.replace(config, epochs=2, seed=seed))
+        trainer.fit(data.training, {})
+        runs.append(tensors(trainer))
+    assert_same(runs[0], runs[1])
+    assert not torch.equal(runs[0]["network.body.5.weight"], runs[2]["network.body.5.weight"])
+
+
+@pytest.mark.parametrize(("network", "epochs"), [("plain-tiny", 4), ("residual-tiny", 3)])  # the second has dropout
+def test_a_resumed_run_equals_the_unbroken_one(
+    config: TrainConfig, data: Prepared, tmp_path: Path, network: str, epochs: int
+) -> None:
+    config = dataclasses.replace(config, network=network, epochs=epochs)
+    unbroken = Trainer(config)
+    unbroken.fit(data.training, {})
+
+    class Cut(Exception):
+        pass
+
+    def cut(epoch: Epoch) -> None:
+        save_checkpoint(tmp_path / "last", broken.checkpoint({}))
+        if epoch.epoch == 2:
+            raise Cut
+
+    broken = Trainer(config)
+    with pytest.raises(Cut):
+        broken.fit(data.training, {}, record=cut)
+    resumed = Trainer(config)
+    resumed.restore(load_checkpoint(tmp_path / "last"))
+    assert resumed.epochs_done == 2
+    resumed.fit(data.training, {})
+    assert_same(tensors(unbroken), tensors(resumed))
+
+
+def test_a_finished_run_has_nothing_left_to_do(config: TrainConfig, data: Prepared) -> None:
+    trainer = Trainer(dataclasses.replace(config, epochs=1))
+    trainer.fit(data.training, {})
+    before = tensors(trainer)
+    trainer.fit(data.training, {}, record=lambda _: pytest.fail("trained again"))
+    assert_same(before, tensors(trainer))
+
+
+def test_without_a_moving_average_the_last_weights_are_kept(config: TrainConfig, data: Prepared) -> None:
+    trainer = Trainer(dataclasses.replace(config, epochs=1, ema_decay=0.0))
+    trainer.fit(data.training, {})
+    network, average = trainer.network.state_dict(), trainer.average.state_dict()
+    assert all(torch.equal(network[name], average[name]) for name in network)
+
+
+def test_no_image_of_the_last_batch_is_dropped(config: TrainConfig, data: Prepared) -> None:
+    trainer = Trainer(config)
+    part = data.training.take(np.arange(65))
+    assert [len(batch.labels) for batch in trainer._batches(part, np.arange(65), 0)] == [32, 32, 1]
+    assert trainer.logits(part.images, part.cues).shape == (65, 3)
+
+
+def test_accuracy_takes_either_case_where_it_is_unknown(config: TrainConfig, data: Prepared) -> None:
+    trainer = Trainer(config)
+    part = data.validation["signs.npz"]
+    guess = trainer.logits(part.images, np.zeros_like(part.cues)).argmax(axis=1)
+    wrong = (guess + 1) % 3
+    assert trainer.accuracy(dataclasses.replace(part, labels=wrong)) == 0
+    assert trainer.accuracy(dataclasses.replace(part, labels=wrong, alternatives=guess)) == 1
+
+
+def test_weights_decay_and_norms_do_not(config: TrainConfig) -> None:
+    wide, thin = Trainer(config).optimizer.param_groups
+    assert wide["weight_decay"] == config.weight_decay
+    assert thin["weight_decay"] == 0
+    assert all(p.ndim > 1 for p in wide["params"])
+    assert all(p.ndim == 1 for p in thin["params"])
