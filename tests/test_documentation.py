@@ -128,13 +128,14 @@ def test_every_name_is_explained(page: str, words: tuple[str, ...]) -> None:
     assert [word for word in words if f"`{word}`" not in text] == []
 
 
-def test_every_network_is_in_the_table() -> None:
+def test_every_network_is_in_the_table_with_its_size() -> None:
     pytest.importorskip("torch")
-    from handread.networks import compact, residual  # noqa: F401  they register their networks
-    from handread.networks.base import NETWORKS
+    from handread.networks.base import NETWORKS, parameter_count
+    from handread.networks.build import build_network
 
     table = text_of(ROOT / "docs/training.md")
-    assert [name for name in NETWORKS if f"| `{name}` |" not in table] == []
+    rows = [f"| `{name}` | {parameter_count(build_network(name, 63)):,} |" for name in NETWORKS]
+    assert [row for row in rows if row not in table] == []
 
 
 def test_every_form_of_data_has_a_paragraph() -> None:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from handread.cli.contact import contact_sheet
-from handread.cli.demo import attempt, read_truth
+from handread.cli.examples import attempt, read_truth
 from handread.data.atomic import write_atomic
 from handread.imaging.draw import Drawing, Paper, Pen, draw_text
 from handread.imaging.glyph import SIZE, normalise

@@ -54,7 +54,7 @@ class ModelCard:
     """The network takes a second input, the size-and-position cues (`handread.imaging.cues`)."""
     data: tuple[DataSource, ...] = ()
     recipe: str = ""
-    """The recipe (TOML) that made the weights."""
+    """File name of the recipe that made the weights."""
     scores: dict[str, float] = field(default_factory=dict)
     """Measured figures, name -> value; counts and splits stand in the names."""
     licence: str = "Apache-2.0"
@@ -111,4 +111,9 @@ def _checked(cls: type[ModelCard], raw: dict[str, Any]) -> ModelCard:
             raise ValueError(f"{name} is {getattr(card, name)}, expected 0..1")
     if len(set(card.alphabet)) != len(card.alphabet) or not card.alphabet:
         raise ValueError("the alphabet is empty or repeats a character")
+    if any(character.isspace() for character in card.alphabet):
+        raise ValueError("the alphabet holds a space")
+    for row in card.data:
+        if not (isinstance(row.count, int) and all(isinstance(v, str) for v in (row.name, row.licence, row.source))):
+            raise ValueError(f"its data holds {row}")
     return card

@@ -25,7 +25,7 @@ from handread.imaging.cues import picture_cue
 from handread.imaging.glyph import SIZE, normalise
 from handread.imaging.ink import extract_ink
 from handread.imaging.read import read_picture
-from handread.imaging.segment import segment
+from handread.imaging.segment import at_reading_size, segment
 from handread.imaging.single import Single, single_character
 from handread.page import are_characters, find_characters
 from handread.runtime import store
@@ -166,7 +166,7 @@ class Recognizer:
 
     def _read_lines(self, source: Source, wanted: Alphabet, top: int, strict: bool) -> Reading:
         picture = read_picture(source)
-        ink = extract_ink(picture.gray)
+        ink, shrink = at_reading_size(extract_ink(picture.gray))
         spots = find_characters(segment(ink), lambda glyphs, cues: self._score(glyphs, cues, wanted))
         if not spots:
             return decode.reading_from(())
@@ -175,7 +175,8 @@ class Recognizer:
             cues[0] = picture_cue(spots[0].box, ink.shape[0])
         scores = self._score(np.stack([spot.glyph for spot in spots]), cues, wanted)
         found = [
-            decode.character_from(scores, i, _scaled(spot.box, picture.scale), top) for i, spot in enumerate(spots)
+            decode.character_from(scores, i, _scaled(spot.box, picture.scale * shrink), top)
+            for i, spot in enumerate(spots)
         ]
         if len(found) == 1:
             return decode.reading_from(found, strict=strict)

@@ -18,7 +18,7 @@ from PIL import Image
 
 import handread.recognizer
 from handread.alphabet import Alphabet
-from handread.cli import demo
+from handread.cli import examples as bundled
 from handread.cli.main import group
 from handread.errors import DataError, ImageError
 from handread.types import Box, Candidate, Character, Reading
@@ -39,7 +39,7 @@ class KnowingReader:
     def read(self, source: Path, *, alphabet: str, one: bool) -> Reading:
         if source.name == self.unread:
             raise ImageError(f"{source.name} is spoilt; choose another")
-        truth = next(e.truth for e in demo.read_truth(source.parent) if e.path.name == source.name)
+        truth = next(e.truth for e in bundled.read_truth(source.parent) if e.path.name == source.name)
         letters = "".join(truth.split())
         if source.name == self.misread:
             letters = ("0" if letters[0] != "0" else "1") + letters[1:]
@@ -84,7 +84,7 @@ def drawing() -> ModuleType:
 def test_all_right(reader: type[KnowingReader], tmp_path: Path) -> None:
     result = run(tmp_path)
     assert result.return_value == 0
-    count = len(demo.read_truth(demo.find_examples()))
+    count = len(bundled.read_truth(bundled.find_examples()))
     assert f"{count} right of {count}" in result.stdout
     assert "24122026" in result.stdout
     assert str(tmp_path / "sheet.png") in result.stdout.replace("\n", "")
@@ -98,7 +98,7 @@ def test_all_right(reader: type[KnowingReader], tmp_path: Path) -> None:
 def test_a_wrong_reading_is_counted_and_no_failure(reader: type[KnowingReader], tmp_path: Path) -> None:
     reader.misread = "postcode.png"
     result = run(tmp_path)
-    count = len(demo.read_truth(demo.find_examples()))
+    count = len(bundled.read_truth(bundled.find_examples()))
     assert result.return_value == 0
     assert f"{count - 1} right of {count}" in result.stdout
     assert "✗" in result.stdout
@@ -108,7 +108,7 @@ def test_json_has_one_object_a_picture(reader: type[KnowingReader], tmp_path: Pa
     reader.misread = "hex.png"
     result = run(tmp_path, "--json")
     found = rows(result)
-    assert list(found) == [e.path.name for e in demo.read_truth(demo.find_examples())]
+    assert list(found) == [e.path.name for e in bundled.read_truth(bundled.find_examples())]
     assert found["date.jpg"]["truth"] == "24122026"
     assert found["date.jpg"]["right"] is True
     assert found["hex.png"]["right"] is False
@@ -143,13 +143,13 @@ def test_a_folder_that_is_not_there_is_one_sentence(reader: type[KnowingReader],
 
 
 def test_the_package_has_precedence_over_the_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "__file__", str(tmp_path / "src" / "handread" / "cli" / "demo.py"))
+    monkeypatch.setattr(bundled, "__file__", str(tmp_path / "src" / "handread" / "cli" / "examples.py"))
     with pytest.raises(DataError, match="no example pictures"):
-        demo.find_examples()
+        bundled.find_examples()
     for place in (tmp_path / "examples", tmp_path / "src" / "handread" / "examples"):
         place.mkdir(parents=True)
-        (place / demo.TRUTH).write_text("image,label,alphabet,one\n")
-        assert demo.find_examples() == place
+        (place / bundled.TRUTH).write_text("image,label,alphabet,one\n")
+        assert bundled.find_examples() == place
 
 
 @pytest.mark.parametrize(
@@ -162,13 +162,13 @@ def test_the_package_has_precedence_over_the_repository(tmp_path: Path, monkeypa
     ],
 )
 def test_a_damaged_table_is_one_sentence(tmp_path: Path, table: str, words: str) -> None:
-    (tmp_path / demo.TRUTH).write_text(table)
+    (tmp_path / bundled.TRUTH).write_text(table)
     with pytest.raises(DataError, match=words):
-        demo.read_truth(tmp_path)
+        bundled.read_truth(tmp_path)
 
 
 def test_the_table_names_pictures_that_are_there() -> None:
-    examples = demo.read_truth(demo.find_examples())
+    examples = bundled.read_truth(bundled.find_examples())
     assert len(examples) >= 12
     for example in examples:
         with Image.open(example.path) as picture:
@@ -176,7 +176,7 @@ def test_the_table_names_pictures_that_are_there() -> None:
         alphabet = Alphabet.of(example.alphabet)
         assert all(c in alphabet for c in example.truth if not c.isspace())
         assert example.one == (len(example.truth) == 1)
-    assert sum(path.stat().st_size for path in demo.find_examples().iterdir() if path.is_file()) < 600_000
+    assert sum(path.stat().st_size for path in bundled.find_examples().iterdir() if path.is_file()) < 600_000
 
 
 def test_the_examples_are_drawn_again_bit_for_bit(drawing: ModuleType) -> None:
@@ -187,7 +187,7 @@ def test_the_files_are_what_the_script_draws(drawing: ModuleType) -> None:
     folder = REPOSITORY / "examples"
     for name, content in drawing.draw_all().items():
         kept = (folder / name).read_bytes()
-        if name == demo.TRUTH:
+        if name == bundled.TRUTH:
             assert kept == content
             continue
         # another build of OpenCV may round a pixel or code a JPEG otherwise
@@ -199,9 +199,9 @@ def test_the_files_are_what_the_script_draws(drawing: ModuleType) -> None:
 def test_a_missing_picture_leaves_a_tile(reader: type[KnowingReader], tmp_path: Path) -> None:
     from handread.cli.contact import contact_sheet
 
-    shutil.copy(demo.find_examples() / "hex.png", tmp_path)
-    there = demo.Example(tmp_path / "hex.png", "7AC3E9", "hex", False)
-    gone = demo.Example(tmp_path / "gone.png", "1", "digits", True)
-    outcomes = [demo.Outcome(there, Reading("", (), 0.0)), demo.Outcome(gone, error=ImageError("gone"))]
+    shutil.copy(bundled.find_examples() / "hex.png", tmp_path)
+    there = bundled.Example(tmp_path / "hex.png", "7AC3E9", "hex", False)
+    gone = bundled.Example(tmp_path / "gone.png", "1", "digits", True)
+    outcomes = [bundled.Outcome(there, Reading("", (), 0.0)), bundled.Outcome(gone, error=ImageError("gone"))]
     with Image.open(io.BytesIO(contact_sheet(outcomes))) as sheet:
         assert sheet.getpixel((sheet.width - 1, sheet.height - 1)) == (250, 250, 248)

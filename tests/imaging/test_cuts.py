@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from handread.imaging.cuts import MOST_PARTS, cut_piece, slant_of
+from handread.imaging.draw import Pen, draw_character
 
 
 def bars(count: int, *, height: int = 60, width: int = 26, bridge: int = 4, gap: int = 14) -> npt.NDArray[np.uint8]:
@@ -72,7 +73,15 @@ def test_the_number_of_parts_is_bounded() -> None:
 
 @pytest.mark.parametrize("lean", [0.0, 0.3, 0.6])
 def test_slant_is_the_lean_of_the_strokes(lean: float) -> None:
-    assert slant_of([leaning(lean)] * 3) == pytest.approx(lean, abs=0.11)
+    assert slant_of([leaning(lean)] * 3) == pytest.approx(lean, abs=0.01)
+
+
+@pytest.mark.parametrize("degrees", [0, 10, 20])
+def test_slant_of_round_digits_is_the_pens(degrees: int) -> None:
+    pen = Pen(width_px=5, slant=degrees)
+    for seed in range(4):
+        inks = [draw_character(c, height_px=60, pen=pen, rng=np.random.default_rng(seed)) for c in "38062"]
+        assert slant_of(inks) == pytest.approx(np.tan(np.radians(degrees)), abs=0.16)
 
 
 def test_slant_of_nothing_is_upright() -> None:

@@ -16,7 +16,7 @@ from handread.imaging.glyph import INK_SIDE, SIZE, THINNEST, ink_bounds, normali
 from handread.imaging.single import single_character
 
 
-def block(height: int, width: int, *, frame: tuple[int, int] = (200, 200), at: tuple[int, int] = (20, 30)):  # noqa: ANN201
+def block(height: int, width: int, *, frame: tuple[int, int] = (200, 200), at: tuple[int, int] = (20, 30)):
     image = np.zeros(frame, dtype=np.uint8)
     image[at[0] : at[0] + height, at[1] : at[1] + width] = 255
     return image

@@ -43,11 +43,6 @@ def pasted(pieces: tuple[Piece, ...], shape: tuple[int, ...]) -> npt.NDArray[np.
     return total
 
 
-def around(pieces: tuple[Piece, ...]) -> Box:
-    x, y = min(p.box.x for p in pieces), min(p.box.y for p in pieces)
-    return Box(x, y, max(p.box.right for p in pieces) - x, max(p.box.bottom for p in pieces) - y)
-
-
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("text", ["i", "j", "1i1", "Aj"])
 def test_dots_stay_with_their_letter(text: str, seed: int) -> None:
@@ -77,28 +72,32 @@ def test_a_full_stop_does_not_join_what_it_follows() -> None:
     assert len(line.pieces) == 3
 
 
-@pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("left_right", ["00", "38", "56", "94"])
-def test_touching_digits_are_cut_near_where_they_touch(left_right: str, seed: int) -> None:
+def touching(left_right: str, seed: int) -> tuple[npt.NDArray[np.uint8], int]:
+    """Two digits moved two columns into each other, and the column where the first ends."""
     drawn = draw_text(left_right, height_px=60, pen=STILL, paper=Paper(), rng=np.random.default_rng(seed))
     (_, first), (_, second) = drawn.boxes
     ink = extract_ink(drawn.image)
-    gap = second.x - first.right
-    touching = np.zeros_like(ink)
-    touching[:, : first.right] = ink[:, : first.right]
-    moved = second.x - gap - 2  # two columns into each other
+    joined = np.zeros_like(ink)
+    joined[:, : first.right] = ink[:, : first.right]
     tail = ink[:, second.x :]
-    touching[:, moved : moved + tail.shape[1]] = np.maximum(touching[:, moved : moved + tail.shape[1]], tail)
-    (line,) = segment(touching)
-    true = touching.copy()
-    true[:, first.right - 1 :] = 0  # the first digit alone
-    shares = []
-    for count in range(1, len(line.pieces)):
-        left = pasted(line.pieces[:count], touching.shape)
-        shares.append(float((left & (true > 90)).sum() / (left | (true > 90)).sum()))
-    assert max(shares) > 0.8  # some cut parts the two
-    whole = around(line.pieces)
-    assert abs(whole.right - (moved + second.width)) <= 4
+    window = joined[:, first.right - 2 : first.right - 2 + tail.shape[1]]
+    np.maximum(window, tail, out=window)
+    return joined, first.right - 1
+
+
+@pytest.mark.parametrize("left_right", ["00", "38", "56", "94", "62"])
+def test_touching_digits_are_cut_where_they_touch(left_right: str) -> None:
+    best = []
+    for seed in range(4):
+        joined, end = touching(left_right, seed)
+        first = joined > 90
+        first[:, end:] = False
+        (line,) = segment(joined)
+        lefts = [pasted(line.pieces[:count], joined.shape) for count in range(1, len(line.pieces))]
+        best.append(max(float((left & first).sum() / (left | first).sum()) for left in lefts))
+        assert pasted(line.pieces, joined.shape)[joined > 90].mean() > 0.99  # no ink is lost
+    assert np.mean(best) > 0.85
+    assert min(best) > 0.65
 
 
 def test_a_cut_says_so_and_the_parts_hold_all_ink() -> None:

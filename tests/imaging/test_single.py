@@ -23,7 +23,9 @@ def page(*blocks: tuple[int, int, int, int], shape: tuple[int, int] = (100, 100)
 @pytest.mark.parametrize("paper", ["plain", "ruled", "squared", "boxes"])
 @pytest.mark.parametrize("character", "5aRj")
 def test_the_box_is_where_the_character_was_drawn(character: str, paper: str) -> None:
-    drawn = draw_text(character, height_px=70, pen=Pen(width_px=6), paper=Paper(kind=paper), rng=np.random.default_rng(4))  # type: ignore[arg-type]
+    drawn = draw_text(
+        character, height_px=70, pen=Pen(width_px=6), paper=Paper(kind=paper), rng=np.random.default_rng(4)
+    )  # type: ignore[arg-type]
     ((_, box),) = drawn.boxes
     single = single_character(drawn.image)
     assert not single.empty

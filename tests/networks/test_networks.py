@@ -8,12 +8,13 @@ import torch
 
 from handread.card import ModelCard
 from handread.errors import UnknownNameError
-from handread.networks.base import NETWORKS, Network, build_network, parameter_count
+from handread.networks.base import NETWORKS, Network, parameter_count
+from handread.networks.build import build_network
 from handread.networks.layers import ResidualBlock, SqueezeExcite
 from handread.runtime.session import Session
 from handread.training.export import onnx_bytes, verify
 
-PARAMETERS = {"plain-tiny": 0, "residual-base": 0, "residual-tiny": 0}
+PARAMETERS = {"plain-tiny": 2_603, "residual-base": 1_039_119, "residual-tiny": 88_171}
 """Trainable parameters with 63 outputs."""
 
 

@@ -44,7 +44,7 @@ def test_each_option_alone_changes_the_ink(name: str) -> None:
     assert varied.dtype == torch.float32
     assert not torch.equal(varied, images)
     assert torch.equal(images, before)  # the caller's ink stays
-    assert 0 <= float(varied.min())
+    assert float(varied.min()) >= 0
     assert float(varied.max()) <= 1
     assert torch.isfinite(varied).all()
 
@@ -52,7 +52,7 @@ def test_each_option_alone_changes_the_ink(name: str) -> None:
 def test_all_together_stay_in_range() -> None:
     varied = augment(crosses(64), FULL, seeded())
     assert torch.isfinite(varied).all()
-    assert 0 <= float(varied.min())
+    assert float(varied.min()) >= 0
     assert float(varied.max()) <= 1
     assert float(varied.amax(dim=(1, 2, 3)).min()) > 0.2  # no image loses its ink
 
@@ -84,7 +84,7 @@ def test_thickening_adds_ink_and_thinning_takes_some() -> None:
 
 
 @pytest.mark.parametrize("step", [blur, coarsen, harden])
-def test_a_share_of_one_reaches_every_image(step) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def test_a_share_of_one_reaches_every_image(step) -> None:  # type: ignore[no-untyped-def]
     images = crosses()
     varied = step(images, 1.0, seeded())
     assert ((varied - images).abs().amax(dim=(1, 2, 3)) > 0.01).all()

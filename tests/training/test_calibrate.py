@@ -48,7 +48,7 @@ def test_the_no_character_output_does_not_disturb_the_temperature() -> None:
 
 
 def test_thresholds_let_pass_what_they_promise() -> None:
-    part = judged(4_000, 1.0, none=-1.0)
+    part = judged(4_000, 1.0, none=2.5)
     found = calibrate({"a": part}, FIVE, has_none=True)
     powers = np.exp(part.logits / found.temperature)
     every = powers / powers.sum(axis=1, keepdims=True)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from handread.errors import ModelError
-from handread.networks.base import build_network
+from handread.networks.build import build_network
 from handread.training.checkpoint import (
     FORMAT,
     Checkpoint,
@@ -61,7 +61,7 @@ def with_facts(data: bytes, text: str) -> bytes:
 
 
 def test_a_missing_one_names_the_way_out(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="there is no checkpoint.*start without --resume"):
+    with pytest.raises(ModelError, match=r"there is no checkpoint.*start without --resume"):
         load_checkpoint(tmp_path / "none")
 
 
@@ -76,7 +76,7 @@ def test_damage_is_refused_in_one_sentence(saved: Path) -> None:
     ]  # fmt: skip
     for data in damaged:
         saved.write_bytes(data)
-        with pytest.raises(ModelError, match="damaged.*start without --resume") as caught:
+        with pytest.raises(ModelError, match=r"damaged.*start without --resume") as caught:
             load_checkpoint(saved)
         assert "\n" not in str(caught.value)
 

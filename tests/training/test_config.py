@@ -26,7 +26,9 @@ def test_nothing_written_is_the_defaults(tmp_path: Path) -> None:
 
 
 def test_every_table_is_read(tmp_path: Path) -> None:
-    text = 'epochs = 3\nlearning_rate = 1\n[augment]\nnoise = 0.25\n[[sources]]\ndata = "mnist"\n[[validation]]\ndata="v"'
+    text = (
+        'epochs = 3\nlearning_rate = 1\n[augment]\nnoise = 0.25\n[[sources]]\ndata = "mnist"\n[[validation]]\ndata="v"'
+    )
     config = load_recipe(written(tmp_path, text))
     assert config.epochs == 3
     assert config.learning_rate == 1.0
@@ -85,7 +87,9 @@ def test_files_that_are_no_recipes_are_refused(tmp_path: Path) -> None:
 
 def test_overrides_are_typed_values_or_words(tmp_path: Path) -> None:
     path = written(tmp_path, "epochs = 3\n[augment]\nnoise = 0.5")
-    config = load_recipe(path, ["epochs=5", "augment.noise=0", "augment.light = 0.25", "network=plain-tiny", "bf16=false"])
+    config = load_recipe(
+        path, ["epochs=5", "augment.noise=0", "augment.light = 0.25", "network=plain-tiny", "bf16=false"]
+    )
     assert config.epochs == 5
     assert config.augment == AugmentConfig(light=0.25)
     assert config.network == "plain-tiny"

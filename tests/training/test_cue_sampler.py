@@ -11,7 +11,7 @@ from handread.training.cues import CueSampler
 ALL = Alphabet.of("alphanumeric")
 
 
-def drawn(character: str, count: int = 4000, *, picture: bool = False, ambiguous: bool = False, seed: int = 0):  # noqa: ANN201
+def drawn(character: str, count: int = 4000, *, picture: bool = False, ambiguous: bool = False, seed: int = 0):
     cues = np.tile(np.array([1, 0, 0.5, 0.4], dtype=np.float32), (count, 1))
     labels = np.full(count, ALL.index(character))
     flags = np.full(count, picture), np.full(count, ambiguous)
@@ -93,5 +93,7 @@ def test_any_alphabet_has_neighbours(characters: str) -> None:
 
 def test_an_empty_batch_gives_no_cues() -> None:
     empty = np.zeros(0, bool)
-    cues = CueSampler(ALL).sample(np.zeros(0, np.int64), np.zeros((0, 4), np.float32), empty, empty, np.random.default_rng())
+    cues = CueSampler(ALL).sample(
+        np.zeros(0, np.int64), np.zeros((0, 4), np.float32), empty, empty, np.random.default_rng()
+    )
     assert cues.shape == (0, 4)

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from handread.card import METADATA_KEY, ModelCard
 from handread.errors import ModelError
-from handread.networks.base import Network, build_network
+from handread.networks.base import Network
+from handread.networks.build import build_network
 from handread.runtime.session import Session
 from handread.training import export
 from handread.training.export import export_network, onnx_bytes, verify

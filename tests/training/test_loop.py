@@ -49,7 +49,9 @@ def test_it_is_torchs_own_where_labels_are_certain() -> None:
     labels = torch.arange(20) % 7
     for smoothing in (0.0, 0.1):
         own = torch.nn.functional.cross_entropy(logits, labels, label_smoothing=smoothing)
-        assert merged_cross_entropy(logits, labels, torch.full((20,), -1), smoothing).item() == pytest.approx(own.item())
+        assert merged_cross_entropy(logits, labels, torch.full((20,), -1), smoothing).item() == pytest.approx(
+            own.item()
+        )
 
 
 def test_far_logits_give_finite_gradients() -> None:

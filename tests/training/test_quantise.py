@@ -11,7 +11,7 @@ import torch
 from onnx import numpy_helper
 
 from handread.card import ModelCard
-from handread.networks.base import build_network
+from handread.networks.build import build_network
 from handread.runtime.session import Session
 from handread.training.export import onnx_bytes
 from handread.training.quantise import SMALLEST, quantise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -22,7 +23,7 @@ def test_it_falls_as_half_a_cosine() -> None:
     assert factors[10] == 1
     assert factors[55] == pytest.approx(0.5)
     assert factors[99] == pytest.approx(0.5 * (1 + math.cos(math.pi * 89 / 90)))
-    assert all(a > b for a, b in zip(factors[10:], factors[11:], strict=False))
+    assert all(a > b for a, b in itertools.pairwise(factors[10:]))
 
 
 def test_it_ends_at_the_final_fraction() -> None:

@@ -62,7 +62,11 @@ def test_labels_outside_the_alphabet_are_refused(shop: Path) -> None:
 
 def test_unknown_case_allows_either(tmp_path: Path) -> None:
     source = save(
-        tmp_path, images=inks(3), labels=np.array([0, 1, 2]), characters="cC7", case_known=np.array([False, True, False])
+        tmp_path,
+        images=inks(3),
+        labels=np.array([0, 1, 2]),
+        characters="cC7",
+        case_known=np.array([False, True, False]),
     )
     found = prepared(tmp_path, source, alphabet="cC7").training
     assert found.labels.tolist() == [0, 1, 2]
@@ -110,9 +114,7 @@ def test_pictures_keep_their_cue(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["synthetic", "non-characters", "pairs"])
 def test_drawn_sources_are_the_same_by_the_same_seed(shop: Path, kind: str) -> None:
     rows = SourceConfig(data="signs.npz"), SourceConfig(data=kind, count=12, licence="own", origin="drawn")
-    found, again, other = (
-        prepared(shop, *rows, alphabet="012acm", reject=True, seed=seed) for seed in (1, 1, 2)
-    )
+    found, again, other = (prepared(shop, *rows, alphabet="012acm", reject=True, seed=seed) for seed in (1, 1, 2))
     assert found.training.digest() == again.training.digest() != other.training.digest()
     part = found.training.take(np.flatnonzero(found.training.origins == 1))
     assert len(part) == 12
@@ -142,7 +144,9 @@ def test_every_source_is_announced(shop: Path) -> None:
         ((SourceConfig(data="nowhere.npz"),), False, "nowhere.npz"),
     ],
 )
-def test_impossible_sources_are_refused(shop: Path, sources: tuple[SourceConfig, ...], reject: bool, words: str) -> None:
+def test_impossible_sources_are_refused(
+    shop: Path, sources: tuple[SourceConfig, ...], reject: bool, words: str
+) -> None:
     with pytest.raises(HandreadError, match=words):
         prepared(shop, *sources, reject=reject)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw, ImageFont
 
-from handread.cli import demo
+from handread.cli.examples import Outcome, shade
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,12 +28,12 @@ _SHADES = {"green": (22, 136, 70), "yellow": (190, 120, 0), "red": (200, 40, 48)
 @dataclass(frozen=True, slots=True, eq=False)
 class _Tile:
     picture: Image.Image
-    outcome: demo.Outcome
+    outcome: Outcome
     x: int
     y: int
 
 
-def contact_sheet(outcomes: Sequence[demo.Outcome]) -> bytes:
+def contact_sheet(outcomes: Sequence[Outcome]) -> bytes:
     """All outcomes on one sheet, as the bytes of a PNG `WIDTH` pixels wide.
 
     A box's colour tells the confidence (green, amber, red); a refused character has a grey, crossed box. A
@@ -52,7 +52,7 @@ def contact_sheet(outcomes: Sequence[demo.Outcome]) -> bytes:
     return file.getvalue()
 
 
-def _arranged(pictures: Sequence[tuple[Image.Image, demo.Outcome]]) -> tuple[list[_Tile], int]:
+def _arranged(pictures: Sequence[tuple[Image.Image, Outcome]]) -> tuple[list[_Tile], int]:
     """Tiles on shelves, tall ones first, each on the first shelf with room; and the sheet's height."""
     tiles: list[_Tile] = []
     used: list[int] = []
@@ -68,7 +68,7 @@ def _arranged(pictures: Sequence[tuple[Image.Image, demo.Outcome]]) -> tuple[lis
     return tiles, tops[-1]
 
 
-def _annotated(outcome: demo.Outcome) -> Image.Image:
+def _annotated(outcome: Outcome) -> Image.Image:
     try:
         with Image.open(outcome.example.path) as file:
             picture = file.convert("RGB")
@@ -92,7 +92,7 @@ def _mark(pen: ImageDraw.ImageDraw, character: Character, zoom: float) -> None:
         pen.rectangle((left, top, right, bottom), outline=_FAINT, width=2)
         pen.line((left, top, right, bottom), fill=_FAINT, width=2)
         return
-    colour = _SHADES[demo.shade(character.confidence)]
+    colour = _SHADES[shade(character.confidence)]
     pen.rectangle((left, top, right, bottom), outline=colour, width=2)
     font = _font(17)
     width = max(16, round(font.getlength(character.text)) + 8)
@@ -114,12 +114,12 @@ def _caption(pen: ImageDraw.ImageDraw, tile: _Tile) -> None:
     pen.text((tile.x, y + 25), outcome.example.path.name, fill=_FAINT, font=_font(14))
 
 
-def _caption_width(outcome: demo.Outcome) -> int:
+def _caption_width(outcome: Outcome) -> int:
     wide = max(24 + _font(17).getlength(_said(outcome)), _font(14).getlength(outcome.example.path.name))
     return min(WIDTH - 2 * _GAP, round(wide))
 
 
-def _said(outcome: demo.Outcome) -> str:
+def _said(outcome: Outcome) -> str:
     if outcome.reading is None:
         return "cannot be read"
     truth = " ".join(outcome.example.truth.split())

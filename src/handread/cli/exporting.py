@@ -12,7 +12,7 @@ from handread.cli.extras import require
 @click.command("export", epilog="Example: handread export runs/mine --out mine.onnx --int8")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--out", required=True, metavar="FILE", type=click.Path(path_type=Path), help="The ONNX file to write.")
-@click.option("--int8", is_flag=True, help="Store and compute in 8 bits: smaller, faster, less exact.")
+@click.option("--int8", is_flag=True, help="Store the weights in 8 bits: a smaller file, slightly less exact.")
 def command(run: Path, out: Path, int8: bool) -> None:
     """Turn a training run into one ONNX file.
 

@@ -36,7 +36,7 @@ def slant_of(inks: Sequence[InkImage]) -> float:
         )  # fmt: skip
         rows, columns = np.nonzero(small > LEVEL)
         for index, lean in enumerate(leans):
-            along = np.round(columns + lean * rows).astype(np.int64)
+            along = np.floor(columns + lean * rows + 0.5).astype(np.int64)  # halves to even would favour 0.5
             score[index] += float((np.bincount(along - along.min()).astype(np.float64) ** 2).sum()) if len(rows) else 0
     # upright unless another lean is clearly better
     score *= 1 - 0.06 * np.abs(leans)

@@ -22,6 +22,12 @@ from handread.types import Box
 if TYPE_CHECKING:
     from handread.types import InkImage
 
+READING_HEIGHT = 72
+"""Characters higher than 1.4 times this many pixels are scaled down to it: nothing below is lost to the network."""
+
+_SURVEY_SIDE = 640
+"""Longer side in pixels at which the height of the characters is found out."""
+
 MOST_COMPONENTS = 4000
 """A page with more marks than this is texture, not text: only the largest are looked at."""
 
@@ -82,6 +88,27 @@ class _Mark:
         self.right, self.bottom = max(self.right, other.right), max(self.bottom, other.bottom)
         self.area += other.area
         self.labels += other.labels
+
+
+def at_reading_size(ink: InkImage) -> tuple[InkImage, float]:
+    """The ink, scaled down where its characters are much larger than reading needs, and the factor back (at least 1).
+
+    Characters end up about `READING_HEIGHT` pixels high; smaller ones are left as they are.
+    """
+    factor = max(1.0, max(ink.shape) / _SURVEY_SIDE)
+    small = _scaled_down(ink, factor) if factor > 1 else ink
+    count, _, stats, _ = cv2.connectedComponentsWithStats((small > LEVEL).astype(np.uint8), connectivity=8)
+    marks = _marks(stats, count, small.shape)
+    if not marks:
+        return ink, 1.0
+    shrink = _typical_height(marks) * factor / READING_HEIGHT
+    return (_scaled_down(ink, shrink), shrink) if shrink > 1.4 else (ink, 1.0)
+
+
+def _scaled_down(ink: InkImage, factor: float) -> InkImage:
+    size = (max(1, round(ink.shape[1] / factor)), max(1, round(ink.shape[0] / factor)))
+    # a hairline fades in the mean; half its weight back keeps it over the level of ink
+    return np.asarray(cv2.convertScaleAbs(cv2.resize(ink, size, interpolation=cv2.INTER_AREA), alpha=1.5), np.uint8)
 
 
 def segment(ink: InkImage) -> tuple[TextLine, ...]:

@@ -26,14 +26,6 @@ NETWORKS: Registry[Callable[[int], Network]] = Registry("network")
 """name -> builder(outputs) of every network."""
 
 
-def build_network(name: str, outputs: int) -> Network:
-    """The network of that name with `outputs` logits; raises `UnknownNameError` with the nearest names."""
-    import handread.networks.compact
-    import handread.networks.residual  # noqa: F401  registers its networks
-
-    return NETWORKS[name](outputs)
-
-
 def parameter_count(network: nn.Module) -> int:
     """Trainable parameters."""
     return sum(p.numel() for p in network.parameters() if p.requires_grad)

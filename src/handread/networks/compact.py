@@ -29,5 +29,5 @@ class Plain(Network):
 
 @NETWORKS.register("plain-tiny")
 def plain_tiny(outputs: int) -> Network:
-    """About 1,500 parameters: whole-loop tests in a second."""
+    """2,603 parameters with 63 outputs: whole-loop tests in a second."""
     return Plain(outputs, width=4)

@@ -47,11 +47,11 @@ class Residual(Network):
 
 @NETWORKS.register("residual-tiny")
 def residual_tiny(outputs: int) -> Network:
-    """About 60,000 parameters: quick trials and tests."""
+    """88,171 parameters with 63 outputs: quick trials and tests."""
     return Residual(outputs, widths=(16, 32, 48), depths=(1, 1, 1))
 
 
 @NETWORKS.register("residual-base")
 def residual_base(outputs: int) -> Network:
-    """About 1.1 million parameters: the shipped recogniser."""
+    """1,039,119 parameters with 63 outputs: the shipped recogniser."""
     return Residual(outputs, widths=(32, 64, 160), depths=(1, 2, 2))

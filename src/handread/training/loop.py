@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from handread.alphabet import Alphabet
-from handread.networks.base import Network, build_network
+from handread.networks.base import Network
+from handread.networks.build import build_network
 from handread.training.augment import augment
 from handread.training.checkpoint import (
     Checkpoint,

@@ -71,6 +71,8 @@ def train_recipe(
     history: list[dict[str, float]] = []
     if resume and checkpoint.exists():
         saved = load_checkpoint(checkpoint)
+        if not isinstance(saved.facts.get("config"), dict) or not {"data", "history"} <= set(saved.facts):
+            raise ModelError(f"the checkpoint {checkpoint} says nothing of its run; start without --resume")
         if config_from(saved.facts["config"]) != config:
             raise ConfigError(f"the run in {out} had another recipe; resume it with the same one")
         if saved.facts["data"] != digest:
@@ -138,13 +140,13 @@ def export_run(run: Path, out: Path, int8: bool = False) -> Path:
     source = run / "model.onnx" if run.is_dir() else run
     if not source.exists():
         raise ModelError(f"{run} holds no model.onnx; finish the run with handread train ... --resume")
+    data = source.read_bytes()
+    Session.from_bytes(data)
     if int8:
         from handread.training.quantise import quantise
 
-        data = quantise(source.read_bytes())
-    else:
-        data = source.read_bytes()
-    Session.from_bytes(data)
+        data = quantise(data)
+        Session.from_bytes(data)
     write_atomic(out, data)
     return out
 
