@@ -152,7 +152,7 @@ def _typical_height(marks: list[_Mark]) -> float:
 
 def _is_debris(mark: _Mark, typical: float, shape: tuple[int, ...]) -> bool:
     """Specks, remains of ruled lines, and what leans in from beyond the rim."""
-    if max(mark.height, mark.width) < max(3.0, 0.10 * typical) or mark.area < max(5.0, 0.004 * typical**2):
+    if max(mark.height, mark.width) < max(3.0, 0.055 * typical) or mark.area < max(5.0, 0.0025 * typical**2):
         return True
     if mark.width > 2.5 * typical and mark.height < 0.25 * typical:
         return True
@@ -256,6 +256,8 @@ def _one_character(a: _Mark, b: _Mark, height: float) -> bool:
         # a dot: it belongs to what stands under it, not to what it follows on the baseline
         above = small.bottom <= large.y + 0.35 * large.height
         near = small.x - 0.15 * height < large.right and small.right + 0.15 * height > large.x
+        if small.area**0.5 < 0.6 * large.area / max(large.height, large.width):
+            return False  # finer than the pen: a speck
         if above and near and gap < 0.6 * height and both < 1.9 * height:
             return overlap > -0.15 * height
         if not above and small.middle > large.y + 0.7 * large.height and overlap < 0.9 * narrow:
