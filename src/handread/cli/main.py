@@ -26,8 +26,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 """Command -> its home and its one-line help, so that ``handread --help`` imports no command."""
 
-REPORT_AT = "https://github.com/handread/handread/issues"
-
 _USAGE_ERROR = 2
 _BUG = 1
 _CLOSED_PIPE = 1  # as click has it
@@ -105,7 +103,7 @@ def _outcome(arguments: Sequence[str] | None) -> int:
         return _say(str(error), error, _USAGE_ERROR)
     except Exception as error:
         what = " ".join(f"{type(error).__name__}: {error}".split())
-        hint = f"please report it at {REPORT_AT} with what HANDREAD_DEBUG=1 prints"
+        hint = "please report it with the command and what HANDREAD_DEBUG=1 prints"
         return _say(f"this is a bug in Handread ({what}); {hint}", error, _BUG)
     return result if isinstance(result, int) else 0
 
