@@ -134,3 +134,14 @@ def test_the_picture_is_not_changed() -> None:
     before = gray.copy()
     extract_ink(gray)
     assert np.array_equal(gray, before)
+
+
+def test_a_bowl_of_light_does_not_turn_the_polarity() -> None:
+    rows = np.linspace(-1.4, 0.6, 200)[:, None]
+    paper = np.repeat(135 + 70 * rows**2, 700, axis=1)
+    for left in range(60, 640, 90):
+        paper[60:140, left : left + 3] -= 60
+        paper[100:103, left : left + 40] -= 60
+    gray = np.clip(paper, 0, 255).astype(np.uint8)
+    assert not is_bright_on_dark(gray)
+    assert is_bright_on_dark(255 - gray)

@@ -25,6 +25,9 @@ FAINTEST = 14
 _CLEAN, _TEXTURED = 0.3, 0.55
 """Fraction of Otsu's threshold at which ink begins: on clean paper the faint parts of a stroke are kept."""
 
+_THIN_FROM = 60
+"""Shorter side in pixels from which strokes are told from paper by being thin: in smaller pictures they are not."""
+
 _PAPER_SIDE = 300
 """Longer side in pixels at which the paper is estimated: it has no detail that would need more."""
 
@@ -49,27 +52,45 @@ def extract_ink(gray: GrayImage, *, remove_rules: bool = True) -> InkImage:
 def is_bright_on_dark(gray: GrayImage) -> bool:
     """True when the strokes are brighter than what they stand on.
 
-    Ink covers the smaller part of a picture, so once the light's slope is taken out, the side of the median
-    that reaches further is the ink's; where both reach about as far, the side whose thin structures weigh more.
+    Ink covers the smaller part of a picture, so once the light is taken out, the side of the median that reaches
+    further is the ink's. The light is fitted twice, as a slope and as a bowl; where the two disagree, or neither
+    side clearly reaches further, the side whose thin structures stand out is the ink's: strokes are thin.
     """
     small = _shrink(gray, _PAPER_SIDE)
-    low, middle, high = (float(v) for v in np.percentile(_level(_shrink(small, 96)), (1, 50, 99)))
+    tiny = _shrink(small, 96)
+    verdicts = [_reaches_further(_level(tiny, bowl=bowl)) for bowl in (False, True)]
+    if verdicts[0] is not None and (verdicts[0] == verdicts[1] or min(gray.shape) < _THIN_FROM):
+        return verdicts[0]
+    if min(gray.shape) >= _THIN_FROM:
+        for window in (3, 5, 7, 11, 17, 25):  # the narrowest at which one side stands out
+            bright, dark = _thin(small, window)
+            if max(bright, dark) > FAINTEST and max(bright, dark) > 1.5 * min(bright, dark):
+                return bright > dark
+    bright, dark = _thin(small, max(3, min(small.shape) // 5 | 1))
+    return bright > dark * 1.1
+
+
+def _reaches_further(level: npt.NDArray[np.float64]) -> bool | None:
+    """True when the bright side of the median clearly reaches further, False when the dark one does."""
+    low, middle, high = (float(v) for v in np.percentile(level, (1, 50, 99)))
     dark, bright = middle - low, high - middle
-    if max(dark, bright) > 2.2 * min(dark, bright):
-        return bright > dark
-    window = max(3, min(small.shape) // 5 | 1)
+    return bright > dark if max(dark, bright) > 2.2 * min(dark, bright) else None
+
+
+def _thin(small: UInt8Array, window: int) -> tuple[float, float]:
+    """How far bright and dark structures narrower than `window` pixels stand out, among the clearest in 66 pixels."""
     kernel = cv2.getStructuringElement(cv2.MORPH_RECT, (window, window))
-    smooth = cv2.medianBlur(small, 3) if min(small.shape) > 24 else small
-    holes = cv2.morphologyEx(smooth, cv2.MORPH_BLACKHAT, kernel)
-    peaks = cv2.morphologyEx(smooth, cv2.MORPH_TOPHAT, kernel)
-    return float(np.percentile(peaks, 98)) > float(np.percentile(holes, 98)) * 1.1
+    bright = cv2.morphologyEx(small, cv2.MORPH_TOPHAT, kernel)
+    dark = cv2.morphologyEx(small, cv2.MORPH_BLACKHAT, kernel)
+    return float(np.percentile(bright, 98.5)), float(np.percentile(dark, 98.5))
 
 
-def _level(small: UInt8Array) -> npt.NDArray[np.float64]:
-    """The picture less the plane that fits its paper best: light falls off across a photo."""
+def _level(small: UInt8Array, *, bowl: bool) -> npt.NDArray[np.float64]:
+    """The picture less the plane, or the `bowl` of second degree, that fits its paper best: light falls off."""
     height, width = small.shape
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    terms = np.stack([np.ones(small.size), x.ravel(), y.ravel()], axis=1)
+    shapes = [np.ones(small.shape), x, y, *((x * x, y * y, x * y) if bowl else ())]
+    terms = np.stack([shape.ravel() for shape in shapes], axis=1)
     values = small.ravel().astype(np.float64)
     plane = np.full(values.shape, np.median(values))
     for _ in range(3):
