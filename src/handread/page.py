@@ -1,8 +1,8 @@
 """Several characters in one picture: pieces of ink to characters, the recogniser choosing what belongs together.
 
-Every run of neighbouring pieces that could be one character is a candidate; the recogniser scores them all in
-one batch, and dynamic programming takes the cheapest way through each line. A candidate's cost grows with its
-width, so that a line of many narrow characters and one of few wide ones compete fairly.
+Every run of neighbouring pieces that could be one character is a candidate. Where candidates compete, the
+recogniser scores them in one batch, and dynamic programming takes the cheapest way through each line. A candidate's
+cost grows with its width, so that a line of many narrow characters and one of few wide ones compete fairly.
 """
 
 from __future__ import annotations

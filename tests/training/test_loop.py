@@ -11,7 +11,7 @@ import torch
 
 from handread.training.checkpoint import load_checkpoint, save_checkpoint
 from handread.training.config import TrainConfig, load_recipe
-from handread.training.loop import Epoch, Trainer, epoch_rows, merged_cross_entropy
+from handread.training.loop import Epoch, Trainer, epoch_rows, has_bf16, merged_cross_entropy
 from handread.training.sources import Prepared, prepare
 
 
@@ -183,3 +183,11 @@ def test_weights_decay_and_norms_do_not(config: TrainConfig) -> None:
     assert thin["weight_decay"] == 0
     assert all(p.ndim > 1 for p in wide["params"])
     assert all(p.ndim == 1 for p in thin["params"])
+
+
+def test_bfloat16_is_used_only_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for native in (True, False):
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda native=native: native)
+        assert has_bf16(torch.device("cpu")) is native
+    monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported")
+    assert has_bf16(torch.device("cpu")) is False

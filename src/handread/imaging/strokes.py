@@ -17,8 +17,6 @@ import numpy.typing as npt
 from handread.errors import AlphabetError
 
 CAP_HEIGHT = 100.0
-X_HEIGHT = 50.0
-DESCENDER = -38.0
 
 _OVAL = "30,100 12,90 3,50 12,10 30,-1 48,10 57,50 48,90 29,101"
 _SMALL_O = "24,50 8,42 3,24 10,5 24,-1 38,5 44,25 38,43 22,51"

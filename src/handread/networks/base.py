@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from torch import Tensor, nn
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 from handread.registry import Registry
 
 
-class Network(nn.Module):
+class Network(nn.Module, ABC):
     """A classifier of ModelInput: float images (N, 1, size, size) in 0..1, cues (N, 4), to logits (N, outputs)."""
 
     size: int = 32
@@ -17,9 +18,9 @@ class Network(nn.Module):
     uses_cues: bool = False
     """Whether the forward pass looks at the cues."""
 
+    @abstractmethod
     def forward(self, image: Tensor, cues: Tensor) -> Tensor:
         """Logits (N, outputs); `cues` is ignored by networks that do not use them."""
-        raise NotImplementedError
 
 
 NETWORKS: Registry[Callable[[int], Network]] = Registry("network")

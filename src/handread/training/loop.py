@@ -76,6 +76,7 @@ class Trainer:
     ) -> None:
         """Train until the recipe's last epoch. `record` is called after each, `tick` after each step."""
         config = self.config
+        half = config.bf16 and has_bf16(self.device)
         for epoch in range(self.epochs_done, config.epochs):
             start, total, seen = time.perf_counter(), 0.0, 0
             rows = epoch_rows(data.repeats, config.seed, epoch)
@@ -86,7 +87,7 @@ class Trainer:
                                 warmup=config.warmup_fraction, final=config.final_fraction)  # fmt: skip
                 for group in self.optimizer.param_groups:
                     group["lr"] = config.learning_rate * factor
-                with torch.autocast(self.device.type, torch.bfloat16, enabled=config.bf16):
+                with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
                     logits = self.network(batch.images, batch.cues)
                 loss = merged_cross_entropy(logits.float(), batch.labels, batch.alternatives, config.label_smoothing)
                 self.optimizer.zero_grad(set_to_none=True)
@@ -165,6 +166,15 @@ class _Batch:
     cues: Tensor
     labels: Tensor
     alternatives: Tensor
+
+
+def has_bf16(device: torch.device) -> bool:
+    """True where bfloat16 is native; elsewhere it is emulated, and slower than single precision."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    # torch has no public name for this question about the processor; without an answer, single precision is safe
+    native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return bool(native())
 
 
 def epoch_rows(repeats: npt.NDArray[np.float32], seed: int, epoch: int) -> npt.NDArray[np.int64]:
