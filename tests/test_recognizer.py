@@ -199,10 +199,31 @@ def test_boxes_of_a_large_picture_are_in_its_own_pixels(reader: Recognizer, draw
         assert abs(a / 40 - b) < 2
 
 
-def test_a_network_of_another_size_is_refused(build_model: Callable[..., Path]) -> None:
-    card = ModelCard(name="c", version="1", alphabet="01234567", height=28, width=28)
-    with pytest.raises(ModelError, match="takes 28 x 28 pixels"):
-        Recognizer(build_model(card=card))
+def two(draw: Draw) -> Image.Image:
+    """A page with two characters."""
+    page = Image.new("L", (192, 128), 235)
+    page.paste(draw("1"), (0, 0))
+    page.paste(draw("7"), (96, 0))
+    return page
+
+
+def test_pictures_are_laid_into_the_frame_of_the_model(build_model: Callable[..., Path], draw: Draw) -> None:
+    card = ModelCard(name="c", version="1", alphabet="01234567", height=28, width=28, ink_side=20, centre="mass")
+    reader = Recognizer(build_model(card=card))
+    page = two(draw)
+    assert reader.read(page).characters
+    assert len(reader.read(page, one=True).characters) == 1
+    with pytest.raises(ImageError, match=r"normalised characters for c have shape \(N, 28, 28\)"):
+        reader.score(np.zeros((1, 32, 32), np.uint8), normalised=True)
+
+
+def test_a_model_of_whole_pictures_reads_no_page(build_model: Callable[..., Path], draw: Draw) -> None:
+    card = ModelCard(name="c", version="1", alphabet="01234567", window=(0.1, 0.1, 0.9, 0.9))
+    reader = Recognizer(build_model(card=card))
+    page = two(draw)
+    with pytest.raises(ModelError, match="read such pictures with --one"):
+        reader.read(page)
+    assert len(reader.read(page, one=True).characters) == 1
 
 
 def test_an_unknown_model_is_named(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from handread.errors import ModelError
+from handread.frame import Frame
 
-FORMAT = 1
+FORMAT = 2
 """Card format that this version writes; a file with a higher number is refused, never half understood."""
 
 METADATA_KEY = "handread.card"
@@ -36,10 +37,16 @@ class ModelCard:
     version: str
     alphabet: str
     """The characters in class order."""
-    height: int
+    height: int = 32
     """Input height in pixels."""
-    width: int
+    width: int = 32
     """Input width in pixels."""
+    ink_side: int = 26
+    """Longer side of the ink in the input in pixels."""
+    centre: str = "box"
+    """What stands in the middle of the input: the ink's ``box`` or its centre of ``mass``."""
+    window: tuple[float, ...] = ()
+    """Part of the picture that is shown instead of the ink alone (`handread.frame.Frame.window`); usually empty."""
     temperature: float = 1.0
     """Logits are divided by it before the softmax (Guo et al. 2017, On Calibration of Modern Neural Networks)."""
     accept_above: float = 0.0
@@ -59,6 +66,18 @@ class ModelCard:
     """Measured figures, name -> value; counts and splits stand in the names."""
     licence: str = "Apache-2.0"
     format: int = FORMAT
+
+    @property
+    def frame(self) -> Frame:
+        """How ink is laid into the input."""
+        return Frame(self.height, self.width, self.ink_side, self.centre, self.window)
+
+    def with_frame(self, frame: Frame) -> ModelCard:
+        """The same card for a network that takes `frame`."""
+        height, width = frame.shape
+        return dataclasses.replace(
+            self, height=height, width=width, ink_side=frame.ink, centre=frame.centre, window=frame.window
+        )
 
     def to_json(self) -> str:
         """The card as one JSON object; `from_json` gives the equal card back."""
@@ -101,9 +120,12 @@ def _checked(cls: type[ModelCard], raw: dict[str, Any]) -> ModelCard:
     scores = raw.get("scores", {})
     if not isinstance(scores, dict) or not all(isinstance(v, (int, float)) for v in scores.values()):
         raise ValueError("scores is not a table of numbers")
-    card = cls(**{**raw, "data": tuple(DataSource(**d) for d in raw.get("data", ())), "scores": dict(scores)})
-    if not (1 <= card.height <= 1024 and 1 <= card.width <= 1024):
-        raise ValueError(f"input size {card.height}x{card.width} is outside 1..1024")
+    window = raw.get("window", ())
+    if not isinstance(window, (list, tuple)) or not all(type(v) in (int, float) for v in window):
+        raise ValueError(f"window is {window!r}, expected four numbers")
+    data = tuple(DataSource(**d) for d in raw.get("data", ()))
+    card = cls(**{**raw, "data": data, "scores": dict(scores), "window": tuple(float(v) for v in window)})
+    _ = card.frame  # raises for what cannot be
     if not (math.isfinite(card.temperature) and card.temperature > 0):
         raise ValueError(f"temperature is {card.temperature}, expected a positive number")
     for name in ("accept_above", "ink_above", "alphabet_above"):

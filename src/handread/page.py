@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from handread.alphabet import Alphabet
 from handread.decode import look_alikes
+from handread.frame import DEFAULT_FRAME, Frame
 from handread.imaging.cues import line_cue, unknown_cues
 from handread.imaging.glyph import normalise
 from handread.imaging.segment import Piece, TextLine
@@ -56,7 +57,7 @@ class Spot:
 
     box: Box
     glyph: ModelInput
-    """uint8 (1, 32, 32)"""
+    """uint8 (1, height, width)"""
     cue: Cues
     """float32 (4,)"""
     before: str
@@ -76,8 +77,8 @@ class _Candidate:
     """No other candidate wants its piece."""
 
 
-def find_characters(lines: Sequence[TextLine], score: Scorer) -> list[Spot]:
-    """The characters of a page in reading order; `score` judges network inputs with cues.
+def find_characters(lines: Sequence[TextLine], score: Scorer, frame: Frame = DEFAULT_FRAME) -> list[Spot]:
+    """The characters of a page in reading order; `score` judges network inputs, laid out as in `frame`, with cues.
 
     Only where there is a choice is anything scored: a piece that stands alone is a spot as it is, and whether
     it is a character at all is left to the caller, who reads every spot once more with its cue.
@@ -86,7 +87,7 @@ def find_characters(lines: Sequence[TextLine], score: Scorer) -> list[Spot]:
     inks = [c.ink for group in candidates for c in group]
     if not inks:
         return []
-    glyphs = normalise(inks)
+    glyphs = normalise(inks, frame)
     open_ones = np.array([not c.alone for group in candidates for c in group])
     costs = np.zeros(len(inks))
     if open_ones.any():

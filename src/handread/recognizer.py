@@ -9,11 +9,12 @@ Pictures and arrays pass through the same normalisation and the same network, wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,11 +23,11 @@ from handread import decode
 from handread.alphabet import Alphabet
 from handread.errors import ImageError, ModelError
 from handread.imaging.cues import picture_cue
-from handread.imaging.glyph import SIZE, normalise
+from handread.imaging.glyph import normalise
 from handread.imaging.ink import extract_ink
 from handread.imaging.read import read_picture
 from handread.imaging.segment import at_reading_size, segment
-from handread.imaging.single import Single, single_character
+from handread.imaging.single import Single, single_character, single_with_ink
 from handread.page import are_characters, find_characters
 from handread.runtime import store
 from handread.runtime.session import Session
@@ -36,15 +37,47 @@ if TYPE_CHECKING:
     from handread.card import ModelCard
     from handread.decode import Floats, Scores
     from handread.imaging.read import Source
-    from handread.types import Labels, Reading, UInt8Array
+    from handread.types import Cues, InkImage, Labels, Logits, ModelInput, Reading, UInt8Array
 
 AlphabetSpec = str | Iterable[str] | Alphabet
+
+
+class Runs(Protocol):
+    """What a recogniser needs of a network: `handread.runtime.session.Session` has it."""
+
+    @property
+    def card(self) -> ModelCard:
+        """What the weights file says of itself."""
+
+    @property
+    def alphabet(self) -> Alphabet:
+        """The characters in class order."""
+
+    @property
+    def threads(self) -> int:
+        """How many chunks of a large batch run at once."""
+
+    def run(self, images: ModelInput, cues: Cues | None = None) -> Logits:
+        """Logits float32 (N, K) of `images` uint8 (N, 1, height, width) and `cues` float32 (N, 4)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """A reading and what the network was shown of it."""
+
+    reading: Reading
+    ink: InkImage
+    """uint8 (H, W), 0 paper .. 255 ink: the picture's ink as it was cleaned, at the size at which it was read."""
+    glyphs: ModelInput
+    """uint8 (N, 1, height, width), the network's input for each character of the reading."""
+    cues: Cues
+    """float32 (N, 4), its size and place (`handread.imaging.cues`)."""
 
 
 class Recognizer:
     """Reads pictures with one network. Loads in milliseconds; any number of threads may share it."""
 
-    __slots__ = ("_session",)
+    __slots__ = ("_frame", "_session")
 
     def __init__(self, model: str | Path = "handread", *, threads: int | None = None) -> None:
         """Load a shipped `model` by name or any by its path.
@@ -53,12 +86,16 @@ class Recognizer:
         always takes one. Raises `UnknownNameError` for a name that is not shipped, `ModelError` for a file
         that is no whole ONNX model with a card.
         """
-        self._session = Session(store.load(model), name=str(model), threads=threads)
-        if (self.card.height, self.card.width) != (SIZE, SIZE):
-            raise ModelError(
-                f"{model} takes {self.card.height} x {self.card.width} pixels, Handread's imaging gives "
-                f"{SIZE} x {SIZE}; train or export it for that size"
-            )
+        self._session: Runs = Session(store.load(model), name=str(model), threads=threads)
+        self._frame = self.card.frame
+
+    @classmethod
+    def of_session(cls, session: Runs) -> Recognizer:
+        """A recogniser over a network that is loaded already, or over one that a server shares among requests."""
+        made = cls.__new__(cls)
+        made._session = session
+        made._frame = session.card.frame
+        return made
 
     @property
     def card(self) -> ModelCard:
@@ -89,8 +126,26 @@ class Recognizer:
         """
         wanted = self._wanted(alphabet)
         if one:
-            return self._decode_singles([single_character(source)], wanted, top, strict)[0]
-        return self._read_lines(source, wanted, top, strict)
+            return self._read_singles([self._single(source)], wanted, top, strict)[0]
+        return self._read_lines(source, wanted, top, strict).reading
+
+    def look(
+        self,
+        source: Source,
+        *,
+        alphabet: AlphabetSpec | None = None,
+        one: bool = False,
+        top: int = 3,
+        strict: bool = False,
+    ) -> Seen:
+        """As `read`, and with the reading what the network was shown."""
+        wanted = self._wanted(alphabet)
+        if not one:
+            return self._read_lines(source, wanted, top, strict)
+        single, ink = single_with_ink(source, self._frame)
+        reading = self._read_singles([single], wanted, top, strict)[0]
+        count = len(reading.characters)
+        return Seen(reading, ink, single.glyph[None, None][:count], single.cue[None][:count])
 
     def read_many(
         self,
@@ -109,9 +164,20 @@ class Recognizer:
         wanted = self._wanted(alphabet)
         with ThreadPoolExecutor(self._session.threads) as pool:
             if one:
-                singles = list(pool.map(single_character, sources))
-                return self._decode_singles(singles, wanted, top, strict)
+                singles = list(pool.map(self._single, sources))
+                return self._read_singles(singles, wanted, top, strict)
             return list(pool.map(partial(self.read, alphabet=wanted, top=top, strict=strict), sources))
+
+    def read_singles(
+        self,
+        singles: Sequence[Single],
+        *,
+        alphabet: AlphabetSpec | None = None,
+        top: int = 3,
+        strict: bool = False,
+    ) -> list[Reading]:
+        """Readings of pictures of one character that `imaging.single` has prepared for `card.frame`, in order."""
+        return self._read_singles(singles, self._wanted(alphabet), top, strict)
 
     def classify(self, images: UInt8Array, *, alphabet: AlphabetSpec | None = None) -> tuple[Labels, Floats]:
         """Classes of single characters: uint8 (N, H, W), 0 paper .. 255 ink, such as MNIST's arrays.
@@ -133,12 +199,12 @@ class Recognizer:
         """Probabilities and acceptance of single characters, uint8 (N, H, W), 0 paper .. 255 ink.
 
         `cues`, float32 (N, 4), tell size and position where they are known (`handread.imaging.cues`). With
-        `normalised` the images are network inputs already, uint8 (N, 32, 32). Raises `ImageError` for another
-        dtype or rank, `AlphabetError` for a character that the network has never seen.
+        `normalised` the images are network inputs already, laid out as `card.frame` says. Raises `ImageError`
+        for another dtype or rank, `AlphabetError` for a character that the network has never seen.
         """
         wanted = self._wanted(alphabet)
         _check_images(images)
-        glyphs = _as_inputs(images) if normalised else normalise(images)
+        glyphs = _as_inputs(images, self.card) if normalised else normalise(images, self._frame)
         if cues is not None:
             cues = _as_cues(cues, len(images))
         return self._score(glyphs, cues, wanted)
@@ -150,12 +216,15 @@ class Recognizer:
         self.alphabet.indices_of(wanted)  # refuse before any picture is opened
         return wanted
 
+    def _single(self, source: Source) -> Single:
+        return single_character(source, self._frame)
+
     def _score(self, glyphs: UInt8Array, cues: Floats | None, wanted: Alphabet) -> Scores:
-        """Scores of network inputs, uint8 (N, 1, 32, 32)."""
+        """Scores of network inputs, uint8 (N, 1, height, width)."""
         blank = np.logical_not(glyphs.any(axis=(1, 2, 3)))
         return decode.score(self._session.run(glyphs, cues), self.card, wanted, blank=blank)
 
-    def _decode_singles(self, singles: list[Single], wanted: Alphabet, top: int, strict: bool) -> list[Reading]:
+    def _read_singles(self, singles: Sequence[Single], wanted: Alphabet, top: int, strict: bool) -> list[Reading]:
         inked = [single for single in singles if not single.empty]
         if not inked:
             return [decode.reading_from(())] * len(singles)
@@ -164,31 +233,40 @@ class Recognizer:
         characters = iter(decode.character_from(scores, i, single.box, top) for i, single in enumerate(inked))
         return [decode.reading_from(() if single.empty else (next(characters),), strict=strict) for single in singles]
 
-    def _read_lines(self, source: Source, wanted: Alphabet, top: int, strict: bool) -> Reading:
+    def _read_lines(self, source: Source, wanted: Alphabet, top: int, strict: bool) -> Seen:
+        if self.card.window:
+            raise ModelError(
+                f"{self.card.name} was trained on pictures of one character at its own size and cannot read a page; "
+                "read such pictures with --one (one=True)"
+            )
         picture = read_picture(source)
         ink, shrink = at_reading_size(extract_ink(picture.gray))
-        spots = find_characters(segment(ink), lambda glyphs, cues: self._score(glyphs, cues, wanted))
+        spots = find_characters(segment(ink), lambda glyphs, cues: self._score(glyphs, cues, wanted), self._frame)
         if not spots:
-            return decode.reading_from(())
+            nothing = np.zeros((0, 1, *self._frame.shape), dtype=np.uint8)
+            return Seen(decode.reading_from(()), ink, nothing, np.zeros((0, 4), dtype=np.float32))
+        glyphs = np.stack([spot.glyph for spot in spots])
         cues = np.stack([spot.cue for spot in spots])
         if len(spots) == 1:  # alone on its picture: the picture is the only frame
             cues[0] = picture_cue(spots[0].box, ink.shape[0])
-        scores = self._score(np.stack([spot.glyph for spot in spots]), cues, wanted)
+        scores = self._score(glyphs, cues, wanted)
         found = [
             decode.character_from(scores, i, _scaled(spot.box, picture.scale * shrink), top)
             for i, spot in enumerate(spots)
         ]
         if len(found) == 1:
-            return decode.reading_from(found, strict=strict)
+            return Seen(decode.reading_from(found, strict=strict), ink, glyphs, cues)
         # among characters, a blot or a slash is no place in the text
         characters, gaps, gap = [], [], ""
-        for character, spot, kept in zip(found, spots, are_characters(spots, scores), strict=True):
+        keep = are_characters(spots, scores)
+        for character, spot, kept in zip(found, spots, keep, strict=True):
             gap = max(gap, spot.before, key=len) if "\n" not in (gap, spot.before) else "\n"
             if kept:
                 characters.append(character)
                 gaps.append(gap)
                 gap = ""
-        return decode.reading_from(characters, gaps=["", *gaps[1:]], strict=strict)
+        reading = decode.reading_from(characters, gaps=["", *gaps[1:]], strict=strict)
+        return Seen(reading, ink, glyphs[keep], cues[keep])
 
 
 def _scaled(box: Box, scale: float) -> Box:
@@ -213,11 +291,11 @@ def _check_images(images: Any) -> None:
         raise ImageError(f"characters of shape {images.shape} have no pixels; expected (N, H, W)")
 
 
-def _as_inputs(images: UInt8Array) -> UInt8Array:
-    if images.shape[1:] != (SIZE, SIZE):
+def _as_inputs(images: UInt8Array, card: ModelCard) -> UInt8Array:
+    if images.shape[1:] != card.frame.shape:
         raise ImageError(
-            f"normalised characters have shape (N, {SIZE}, {SIZE}), these {images.shape}; "
-            "leave out normalised=True for images of any other kind"
+            f"normalised characters for {card.name} have shape (N, {card.height}, {card.width}), these "
+            f"{images.shape}; leave out normalised=True for images of any other kind"
         )
     return images[:, None]
 

@@ -11,8 +11,9 @@ from PIL import Image
 
 from handread.data.load import load_data
 from handread.errors import ImageError
+from handread.frame import DEFAULT_FRAME, MNIST_FRAME, Frame
 from handread.imaging.draw import Paper, Pen, draw_character, draw_text
-from handread.imaging.glyph import INK_SIDE, SIZE, THINNEST, ink_bounds, normalise, stroke_width
+from handread.imaging.glyph import SIZE, THINNEST, ink_bounds, normalise, stroke_width
 from handread.imaging.single import single_character
 
 
@@ -31,7 +32,7 @@ def test_the_longer_side_is_26_centred_with_its_aspect(size: tuple[int, int]) ->
     glyph = normalise([block(*size)])[0, 0]
     assert glyph.shape == (SIZE, SIZE)
     top, bottom, left, right = ink_bounds(glyph) or (0, 0, 0, 0)
-    scale = INK_SIDE / max(size)
+    scale = DEFAULT_FRAME.ink / max(size)
     blurred = max(1, 0.4 * scale)  # enlarging softens the rim
     assert bottom - top == pytest.approx(size[0] * scale, abs=blurred)
     assert right - left == pytest.approx(size[1] * scale, abs=blurred)
@@ -72,12 +73,14 @@ def test_one_pixel_is_a_character_too() -> None:
 def test_thin_strokes_are_thickened_to_what_survives_scaling(height: int) -> None:
     thin = normalise([drawn("H", height=height, width=1)])[0, 0]
     assert thin.max() == 255
-    assert stroke_width(thin) == pytest.approx(THINNEST, abs=0.8)
+    assert stroke_width(thin) == pytest.approx(THINNEST * DEFAULT_FRAME.ink, abs=0.8)
 
 
 def test_thick_strokes_are_left_alone() -> None:
     ink = drawn("H", height=60, width=9)
-    assert stroke_width(normalise([ink])[0, 0]) == pytest.approx(stroke_width(ink) * INK_SIDE / max(ink.shape), abs=1)
+    assert stroke_width(normalise([ink])[0, 0]) == pytest.approx(
+        stroke_width(ink) * DEFAULT_FRAME.ink / max(ink.shape), abs=1
+    )
 
 
 @pytest.mark.parametrize("darkness", [0.35, 0.6, 1.0])
@@ -146,3 +149,51 @@ def test_training_and_prediction_see_the_same_bits(tmp_path: Path) -> None:
         single = single_character(file)
         assert np.array_equal(image, single.glyph)
         assert np.array_equal(cue, single.cue)
+
+
+def test_a_centre_of_mass_stands_in_the_middle_as_in_mnist() -> None:
+    ink = np.zeros((60, 60), np.uint8)
+    ink[10:50, 20:26] = 255
+    ink[44:50, 20:40] = 255  # an L: its mass lies lower and further left than the middle of its box
+    glyph = normalise([ink], MNIST_FRAME)[0, 0].astype(float)
+    assert glyph.shape == (28, 28)
+    rows, columns = np.mgrid[:28, :28] + 0.5
+    assert (glyph * rows).sum() / glyph.sum() == pytest.approx(14.5, abs=0.5)  # moved by whole pixels
+    assert (glyph * columns).sum() / glyph.sum() == pytest.approx(14.5, abs=0.5)  # moved by whole pixels
+    top, bottom, left, right = ink_bounds(glyph.astype(np.uint8)) or (0, 0, 0, 0)
+    assert bottom - top in (20, 21)
+    assert right - left in (10, 11)
+
+
+def test_ink_as_mnist_has_it_is_left_as_it_is() -> None:
+    digit = np.zeros((28, 28), np.uint8)
+    digit[4:14, 11:18] = 200
+    digit[14:24, 11:18] = 255  # its centre of mass falls on pixel (14, 14)
+    assert np.array_equal(normalise(digit[None], MNIST_FRAME)[0, 0], digit)
+
+
+def test_ink_heavy_at_one_end_stays_inside() -> None:
+    ink = np.zeros((100, 100), np.uint8)
+    ink[0:8, 0:90] = 255
+    ink[8:100, 0:2] = 60
+    for frame in (Frame(28, 28, 26, "mass"), Frame(20, 40, 20, "mass")):
+        _, _, left, right = ink_bounds(normalise([ink], frame)[0, 0]) or (0, 0, 0, 0)
+        assert right - left == pytest.approx(frame.ink, abs=1)
+
+
+def test_a_window_keeps_size_and_place() -> None:
+    picture = np.zeros((900, 1200), np.uint8)
+    picture[300:500, 400:600] = 255
+    frame = Frame(224, 224, 182, window=(100 / 900, 200 / 1200, 800 / 900, 900 / 1200))
+    top, bottom, left, right = ink_bounds(normalise([picture], frame)[0, 0]) or (0, 0, 0, 0)
+    # (300 - 100) * .32, (500 - 100) * .32, (400 - 200) * .32, (600 - 200) * .32
+    assert (top, bottom, left, right) == (64, 128, 64, 128)
+
+
+def test_a_window_widens_before_it_loses_ink() -> None:
+    picture = np.zeros((900, 1200), np.uint8)
+    picture[0:200, 1000:1200] = 255
+    frame = Frame(224, 224, 182, window=(100 / 900, 200 / 1200, 800 / 900, 900 / 1200))
+    glyph = normalise([picture], frame)[0, 0]
+    bounds = ink_bounds(glyph) or (0, 0, 0, 0)
+    assert (bounds[1] - bounds[0], bounds[3] - bounds[2]) == (45, 45)  # 200 pixels of a view 1,000 wide

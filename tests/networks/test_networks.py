@@ -8,14 +8,33 @@ import torch
 
 from handread.card import ModelCard
 from handread.errors import UnknownNameError
-from handread.networks.base import NETWORKS, Network, parameter_count
+from handread.frame import DEFAULT_FRAME, Frame
+from handread.networks.base import NETWORKS, Network, keras_parameter_count, layers_of, parameter_count
 from handread.networks.build import build_network
 from handread.networks.layers import ResidualBlock, SqueezeExcite
 from handread.runtime.session import Session
 from handread.training.export import onnx_bytes, verify
 
-PARAMETERS = {"plain-tiny": 2_603, "residual-base": 1_039_119, "residual-tiny": 88_171}
-"""Trainable parameters with 63 outputs."""
+PARAMETERS = {
+    "chars74k-224": (63, 38_163_390 + 129),
+    "kaggle-batchnorm": (10, 2_213_610 - 3_456),
+    "kaggle-compact": (10, 43_578),
+    "kaggle-rmsprop": (10, 887_530),
+    "mnist-adam": (10, 113_898),
+    "plain-tiny": (63, 2_603),
+    "residual-base": (63, 1_039_119),
+    "residual-tiny": (63, 88_171),
+}
+"""Outputs and trainable parameters."""
+
+KERAS = {
+    "chars74k-224": (62, 38_163_390),
+    "kaggle-batchnorm": (10, 2_213_610),
+    "kaggle-compact": (10, 43_578),
+    "kaggle-rmsprop": (10, 887_530),
+    "mnist-adam": (10, 113_898),
+}
+"""Outputs and parameters that Keras prints for the notebooks' networks."""
 
 
 @pytest.fixture(autouse=True)
@@ -27,9 +46,9 @@ def built(name: str, outputs: int = 63) -> Network:
     return build_network(name, outputs)
 
 
-def inputs(count: int, size: int = 32) -> tuple[torch.Tensor, torch.Tensor]:
+def inputs(count: int, frame: Frame = DEFAULT_FRAME) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(1)
-    return torch.rand(count, 1, size, size, generator=generator), torch.rand(count, 4, generator=generator)
+    return torch.rand(count, 1, *frame.shape, generator=generator), torch.rand(count, 4, generator=generator)
 
 
 def test_every_network_is_listed() -> None:
@@ -39,7 +58,16 @@ def test_every_network_is_listed() -> None:
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_parameters(name: str) -> None:
-    assert parameter_count(built(name)) == PARAMETERS[name]
+    outputs, count = PARAMETERS[name]
+    assert parameter_count(built(name, outputs)) == count
+
+
+@pytest.mark.parametrize("name", KERAS)
+def test_the_notebooks_networks_count_as_keras_counts(name: str) -> None:
+    outputs, count = KERAS[name]
+    network = built(name, outputs)
+    assert keras_parameter_count(network) == count
+    assert sum(int(str(layer["parameters"])) for layer in layers_of(network)) == parameter_count(network)
 
 
 @pytest.mark.parametrize("outputs", [2, 63])
@@ -47,19 +75,19 @@ def test_parameters(name: str) -> None:
 def test_logits_have_their_shape_and_are_finite(name: str, outputs: int) -> None:
     network = built(name, outputs).eval()
     for count in (1, 3):
-        image, cues = inputs(count, network.size)
+        image, cues = inputs(count, network.frame)
         logits = network(image, cues)
         assert logits.shape == (count, outputs)
         assert logits.dtype == torch.float32
         assert torch.isfinite(logits).all()
-    empty = network(torch.zeros(2, 1, network.size, network.size), torch.zeros(2, 4))
+    empty = network(torch.zeros(2, 1, *network.frame.shape), torch.zeros(2, 4))
     assert torch.isfinite(empty).all()
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_every_parameter_gets_a_gradient(name: str) -> None:
     network = built(name).train()
-    image, cues = inputs(8, network.size)
+    image, cues = inputs(8, network.frame)
     torch.nn.functional.cross_entropy(network(image, cues), torch.arange(8)).backward()  # type: ignore[no-untyped-call]
     for parameter_name, parameter in network.named_parameters():
         assert parameter.grad is not None, parameter_name
@@ -70,7 +98,7 @@ def test_every_parameter_gets_a_gradient(name: str) -> None:
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_items_of_a_batch_do_not_mix(name: str) -> None:
     network = built(name).eval()
-    image, cues = inputs(3, network.size)
+    image, cues = inputs(3, network.frame)
     with torch.inference_mode():
         together = network(image, cues)
         alone = torch.cat([network(image[k : k + 1], cues[k : k + 1]) for k in range(3)])
@@ -80,7 +108,7 @@ def test_items_of_a_batch_do_not_mix(name: str) -> None:
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_cues_matter_where_they_are_said_to(name: str) -> None:
     network = built(name).eval()
-    image, cues = inputs(2, network.size)
+    image, cues = inputs(2, network.frame)
     with torch.inference_mode():
         same = torch.equal(network(image, cues), network(image, torch.zeros_like(cues)))
     assert same != network.uses_cues
@@ -89,7 +117,7 @@ def test_cues_matter_where_they_are_said_to(name: str) -> None:
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_the_memory_layout_does_not_matter(name: str) -> None:
     network = built(name).eval()
-    image, cues = inputs(2, network.size)
+    image, cues = inputs(2, network.frame)
     with torch.inference_mode():
         plain = network(image, cues).numpy()
         last = network.to(memory_format=torch.channels_last)(image.contiguous(memory_format=torch.channels_last), cues)  # type: ignore[call-overload]
@@ -99,11 +127,11 @@ def test_the_memory_layout_does_not_matter(name: str) -> None:
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_it_exports_and_onnxruntime_agrees(name: str) -> None:
     network = built(name, 10).eval()
-    side = network.size
-    card = ModelCard(name=name, version="1", alphabet="0123456789", height=side, width=side, has_cues=network.uses_cues)
+    card = ModelCard(name=name, version="1", alphabet="0123456789", has_cues=network.uses_cues)
+    card = card.with_frame(network.frame)
     data = onnx_bytes(network, card)
     verify(network, data, card)
-    blank = np.zeros((1, 1, side, side), dtype=np.uint8)
+    blank = np.zeros((1, 1, *network.frame.shape), dtype=np.uint8)
     cues = np.zeros((1, 4), dtype=np.float32) if network.uses_cues else None
     assert Session.from_bytes(data).run(blank, cues).shape == (1, 10)
 

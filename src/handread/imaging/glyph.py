@@ -1,7 +1,7 @@
 """The one normalisation: an ink image of one character to the network's input.
 
 Training, evaluation, prediction and the web page all pass through `normalise`. The ink's bounding box is
-scaled so that its longer side is `INK_SIDE` pixels, the aspect ratio kept, and centred in `SIZE` x `SIZE`.
+scaled so that its longer side is the frame's, 26 of 32 pixels by default, the aspect ratio kept, and centred.
 """
 
 from __future__ import annotations
@@ -14,33 +14,34 @@ import numpy as np
 import numpy.typing as npt
 
 from handread.errors import ImageError
+from handread.frame import DEFAULT_FRAME, Frame
 
 if TYPE_CHECKING:
     from handread.types import InkImage, ModelInput, UInt8Array
 
-SIZE = 32
-"""Height and width of the network's input in pixels."""
-INK_SIDE = 26
-"""Longer side of the ink inside it in pixels."""
-THINNEST = 1.9
-"""Strokes thinner than this many input pixels are thickened to it: a fine pen must not fade when scaled."""
+SIZE = DEFAULT_FRAME.height
+"""Height and width of the default input in pixels."""
+THINNEST = 1.9 / 26
+"""Strokes thinner than this fraction of the ink's longer side are thickened to it: a fine pen must not fade when
+scaled."""
 INK_LEVEL = 0.35
 """Fraction of the image's peak from which a pixel belongs to the bounding box."""
 
-_FINE = 3 * INK_SIDE
-"""Longer side at which stroke width is measured in a large picture."""
+_FINE = 3
+"""A large picture is first brought to this many times the ink's side, where stroke width is cheap to measure."""
 
 
-def normalise(images: Sequence[InkImage] | UInt8Array) -> ModelInput:
-    """Ink images, uint8 (N, H, W) or a sequence of (H, W), 0 paper .. 255 ink, to uint8 (N, 1, 32, 32).
+def normalise(images: Sequence[InkImage] | UInt8Array, frame: Frame = DEFAULT_FRAME) -> ModelInput:
+    """Ink images, uint8 (N, H, W) or a sequence of (H, W), 0 paper .. 255 ink, to uint8 (N, 1, height, width).
 
     An image without ink gives an empty input. Raises `ImageError` for another dtype or rank.
     """
-    output = np.zeros((len(images), 1, SIZE, SIZE), dtype=np.uint8)
+    output = np.zeros((len(images), 1, *frame.shape), dtype=np.uint8)
+    place = _show_window if frame.window else _place
     for image, target in zip(images, output, strict=True):
         if image.dtype != np.uint8 or image.ndim != 2:
             raise ImageError(f"an ink image is uint8 of shape (H, W), got {image.dtype} of shape {image.shape}")
-        _place(image, target[0])
+        place(image, target[0], frame)
     return output
 
 
@@ -55,37 +56,82 @@ def ink_bounds(image: InkImage) -> tuple[int, int, int, int] | None:
     return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
 
 
-def _place(image: InkImage, target: npt.NDArray[np.uint8]) -> None:
+def _place(image: InkImage, target: npt.NDArray[np.uint8], frame: Frame) -> None:
     bounds = ink_bounds(image)
     if bounds is None:
         return
     top, bottom, left, right = bounds
     longest = max(bottom - top, right - left)
-    if longest > _FINE:  # large picture: first to a size where stroke width is cheap to measure
-        image = _reduce(image[top:bottom, left:right], _FINE / longest)
+    if longest > _FINE * frame.ink:
+        image = _reduce(image[top:bottom, left:right], _FINE * frame.ink / longest)
         top, left = 0, 0
         bottom, right = image.shape
         longest = max(bottom, right)
-    if longest > INK_SIDE * 1.25:
-        image = _thicken(image[top:bottom, left:right], longest / INK_SIDE)
+    if longest > frame.ink * 1.25:
+        image = _thicken(image[top:bottom, left:right], THINNEST * longest)
         top, left = 0, 0
         bottom, right = image.shape
         longest = max(bottom, right)
-    scale = INK_SIDE / longest
+    scale = frame.ink / longest
     if scale < 0.8:
         image = _reduce(image[top:bottom, left:right], scale)
         top, left, scale = 0, 0, 1.0
         bottom, right = image.shape
-    # one affine step maps the centre of the box to the centre of the input; pixel centres sit at .5
-    matrix = np.array(
-        [
-            [scale, 0, SIZE / 2 - scale * (left + right) / 2 + (scale - 1) / 2],
-            [0, scale, SIZE / 2 - scale * (top + bottom) / 2 + (scale - 1) / 2],
-        ]
-    )
-    cv2.warpAffine(image, matrix, (SIZE, SIZE), dst=target, flags=cv2.INTER_LINEAR)
+    # one affine step maps the centre of the ink to the centre of the input; pixel centres sit at .5
+    x, y = (left + right) / 2, (top + bottom) / 2
+    if frame.centre == "mass":
+        x, y = _centre_of_mass(image, scale, (top, bottom, left, right), frame)
+    across = frame.width / 2 - scale * x + (scale - 1) / 2
+    down = frame.height / 2 - scale * y + (scale - 1) / 2
+    if scale == 1.0 and frame.centre == "mass":  # as MNIST's makers did: whole pixels, nothing interpolated
+        across, down = float(round(across)), float(round(down))
+    matrix = np.array([[scale, 0, across], [0, scale, down]])
+    cv2.warpAffine(image, matrix, (frame.width, frame.height), dst=target, flags=cv2.INTER_LINEAR)
+    _fill_up(target)
+
+
+def _centre_of_mass(
+    image: InkImage, scale: float, bounds: tuple[int, int, int, int], frame: Frame
+) -> tuple[float, float]:
+    """Column and row that are to stand in the middle: the ink's centre of mass, or so near to it that the ink's box
+    stays inside. MNIST's makers let it fall on pixel 14 of 0 to 27, half a pixel right of and below the middle."""
+    top, bottom, left, right = bounds
+    ink = image[top:bottom, left:right].astype(np.float64)
+    total = ink.sum()
+    x = left + float(ink.sum(axis=0) @ (np.arange(right - left) + 0.5)) / total - 0.5 / scale
+    y = top + float(ink.sum(axis=1) @ (np.arange(bottom - top) + 0.5)) / total - 0.5 / scale
+    half_width, half_height = frame.width / 2 / scale, frame.height / 2 / scale
+    x = min(max(x, right - half_width), left + half_width)
+    return x, min(max(y, bottom - half_height), top + half_height)
+
+
+def _show_window(image: InkImage, target: npt.NDArray[np.uint8], frame: Frame) -> None:
+    """The frame's window of a picture, widened to hold all ink and to the input's shape."""
+    bounds = ink_bounds(image)
+    if bounds is None:
+        return
+    height, width = image.shape
+    top, bottom, left, right = bounds
+    above, before, below, behind = frame.window
+    top, bottom = min(top, above * height), max(bottom, below * height)
+    left, right = min(left, before * width), max(right, behind * width)
+    scale = min(frame.height / (bottom - top), frame.width / (right - left))
+    x, y = (left + right) / 2, (top + bottom) / 2
+    if scale < 0.8:
+        image = _reduce(image, scale)
+        x, y = x * image.shape[1] / width, y * image.shape[0] / height
+        scale = 1.0
+    across = frame.width / 2 - scale * x + (scale - 1) / 2
+    down = frame.height / 2 - scale * y + (scale - 1) / 2
+    matrix = np.array([[scale, 0, across], [0, scale, down]])
+    cv2.warpAffine(image, matrix, (frame.width, frame.height), dst=target, flags=cv2.INTER_LINEAR)
+    _fill_up(target)
+
+
+def _fill_up(target: npt.NDArray[np.uint8]) -> None:
+    """Let full ink read 255 whatever the pen and the scale."""
     level = _full_ink(target)
-    if 0 < level < 245:  # full ink reads 255 whatever the pen and the scale
+    if 0 < level < 245:
         cv2.convertScaleAbs(target, dst=target, alpha=255.0 / level)
 
 
@@ -107,9 +153,9 @@ def _reduce(image: InkImage, scale: float) -> InkImage:
     return np.asarray(small, dtype=np.uint8)
 
 
-def _thicken(image: InkImage, pixels_per_input_pixel: float) -> InkImage:
-    """Dilate strokes that would be thinner than `THINNEST` in the input, in a frame with room for it."""
-    missing = THINNEST * pixels_per_input_pixel - stroke_width(image)
+def _thicken(image: InkImage, thinnest: float) -> InkImage:
+    """Dilate strokes that are thinner than `thinnest` pixels, with room for it around."""
+    missing = thinnest - stroke_width(image)
     if missing < 0.75:
         return image
     grow = round(missing)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from handread.frame import DEFAULT_FRAME, Frame
 from handread.imaging.cues import picture_cue, unknown_cues
-from handread.imaging.glyph import SIZE, normalise
+from handread.imaging.glyph import normalise
 from handread.imaging.ink import extract_ink
 from handread.imaging.read import Source, read_picture
 from handread.imaging.rules import LEVEL, remove_rim
@@ -30,7 +31,7 @@ class Single:
     """The network's input for a picture of one character, and where the character stands."""
 
     glyph: UInt8Array
-    """uint8 (32, 32) normalised input; zeros when the picture is empty."""
+    """uint8 (height, width) normalised input; zeros when the picture is empty."""
     cue: Cues
     """float32 (4,), see `handread.imaging.cues`."""
     box: Box
@@ -39,19 +40,25 @@ class Single:
     """True when no ink was found."""
 
 
-def single_character(source: Source) -> Single:
-    """Find the one character in a picture and normalise it. Raises `ImageError` as `read_image` does."""
+def single_character(source: Source, frame: Frame = DEFAULT_FRAME) -> Single:
+    """Find the one character in a picture and lay it into `frame`. Raises `ImageError` as `read_image` does."""
+    return single_with_ink(source, frame)[0]
+
+
+def single_with_ink(source: Source, frame: Frame = DEFAULT_FRAME) -> tuple[Single, InkImage]:
+    """As `single_character`, and the ink of that character in its picture, uint8 (H, W), 0 paper .. 255 ink."""
     picture = read_picture(source)
     height, width = picture.gray.shape
     ink = isolate(extract_ink(picture.gray))
     found = cv2.boundingRect((ink > LEVEL).astype(np.uint8))
     if max(found[2:]) < _SMALLEST:
         whole = Box(0, 0, round(width * picture.scale), round(height * picture.scale))
-        return Single(np.zeros((SIZE, SIZE), dtype=np.uint8), unknown_cues(1)[0], whole, True)
+        return Single(np.zeros(frame.shape, dtype=np.uint8), unknown_cues(1)[0], whole, True), ink
     x, y, w, h = found
     box = Box(*(round(v * picture.scale) for v in (x, y, w, h)))
     cue = picture_cue(Box(x, y, w, h), height)
-    return Single(normalise([ink[y : y + h, x : x + w]])[0, 0], cue, box, False)
+    shown = ink if frame.window else ink[y : y + h, x : x + w]
+    return Single(normalise([shown], frame)[0, 0], cue, box, False), ink
 
 
 def isolate(ink: InkImage) -> InkImage:

@@ -7,14 +7,15 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
+from handread.frame import DEFAULT_FRAME, Frame
 from handread.registry import Registry
 
 
 class Network(nn.Module, ABC):
-    """A classifier of ModelInput: float images (N, 1, size, size) in 0..1, cues (N, 4), to logits (N, outputs)."""
+    """A classifier of ModelInput: float images (N, 1, height, width) in 0..1, cues (N, 4), to logits (N, outputs)."""
 
-    size: int = 32
-    """Height and width of the input in pixels."""
+    frame: Frame = DEFAULT_FRAME
+    """Size of the input, and how the ink is laid into it."""
     uses_cues: bool = False
     """Whether the forward pass looks at the cues."""
 
@@ -30,3 +31,23 @@ NETWORKS: Registry[Callable[[int], Network]] = Registry("network")
 def parameter_count(network: nn.Module) -> int:
     """Trainable parameters."""
     return sum(p.numel() for p in network.parameters() if p.requires_grad)
+
+
+def keras_parameter_count(network: nn.Module) -> int:
+    """Parameters as Keras counts them: the running means and variances of batch normalisation are among them."""
+    running = sum(b.numel() for n, b in network.named_buffers() if n.endswith(("running_mean", "running_var")))
+    return sum(p.numel() for p in network.parameters()) + running
+
+
+def layers_of(network: nn.Module) -> list[dict[str, object]]:
+    """The leaves of a network in order, for people and for architecture.json: name, kind, settings, parameters."""
+    return [
+        {
+            "name": name,
+            "kind": type(layer).__name__,
+            "settings": layer.extra_repr(),
+            "parameters": sum(p.numel() for p in layer.parameters()),
+        }
+        for name, layer in network.named_modules()
+        if not list(layer.children())
+    ]
