@@ -87,7 +87,7 @@ def test_bad_rows_are_named_by_line(
 
 @pytest.mark.parametrize("label", ["AB", "-1", "", "1.5"])
 def test_label_that_is_none(tmp_path: Path, label: str) -> None:
-    with pytest.raises(DataError, match=r"image 2: label .* is neither a class number nor one character"):
+    with pytest.raises(DataError, match=r"line 3: label .* is neither a class number nor one character"):
         read_path(table(tmp_path, HEAD, f"1,{ROW}", f"{label},{ROW}"))
 
 

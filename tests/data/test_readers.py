@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import struct
 import tarfile
@@ -87,11 +88,22 @@ def make_archive(folder: Path) -> tuple[Path, Path]:
     return path, path
 
 
+def make_usps(folder: Path) -> tuple[Path, Path]:
+    path = folder / "set.bz2"
+    rows = [
+        " ".join([str(label + 1), *(f"{place}:{value / 127.5 - 1:.7f}" for place, value in enumerate(image, start=1))])
+        for label, image in zip(LABELS, ink_images(side=16).reshape(len(LABELS), -1), strict=True)
+    ]
+    path.write_bytes(bz2.compress("".join(f"{row} \n" for row in rows).encode()))
+    return path, path
+
+
 @dataclass(frozen=True)
 class Form:
     make: Callable[[Path], tuple[Path, Path]]
     """Makes the set; gives the path to read and the file to damage."""
     normalised: bool = False
+    side: int = 6
 
 
 FORMS = {
@@ -101,6 +113,7 @@ FORMS = {
     "folders": Form(make_folders, normalised=True),
     "list": Form(make_list, normalised=True),
     "archive": Form(make_archive),
+    "usps": Form(make_usps, side=16),
 }
 
 every_form = pytest.mark.parametrize("name", list(READERS))
@@ -137,7 +150,7 @@ def test_round_trip(name: str, tmp_path: Path) -> None:
         assert data.files is not None
         assert sorted(data.labels.tolist()) == sorted(LABELS)
     else:
-        assert np.array_equal(data.images, ink_images())
+        assert np.array_equal(data.images, ink_images(side=FORMS[name].side))
         assert data.labels.tolist() == LABELS
 
 
@@ -186,7 +199,63 @@ def test_a_split_that_is_not_there(name: str, tmp_path: Path) -> None:
         read_path(path, "tset")
 
 
+# --- USPS
+
+
+def test_usps_values_that_are_left_out_are_half_ink(tmp_path: Path) -> None:
+    row = " ".join(["10", *(f"{place}:-1" for place in range(1, 256))])
+    (tmp_path / "usps").write_text(row + "\n")
+    data = read_path(tmp_path / "usps")
+    assert data.characters() == ["9"]
+    assert data.images[0, -1, -2:].tolist() == [0, 128]
+
+
+@pytest.mark.parametrize(
+    ("row", "phrase"),
+    [
+        ("11 1:-1", "line 2: label 11 is outside 1..10"),
+        ("3 257:0.5", "line 2: an index is outside 1..256"),
+        ("3 0:0.5", "line 2: an index is outside 1..256"),
+        ("3 1:1.5", "line 2: a value is outside -1..1"),
+        ("3 1:nan", "line 2: a value is outside -1..1"),
+        ("3 1:x", "line 2: it is not of the form"),
+        ("3 1:1:1", "line 2: it is not of the form"),
+        ("inf 1:1", "line 2: it is not of the form"),
+    ],
+)
+def test_usps_rows_that_cannot_be_used(tmp_path: Path, row: str, phrase: str) -> None:
+    good = " ".join(["1", *(f"{place}:-1" for place in range(1, 257))])
+    (tmp_path / "usps").write_text(f"{good}\n{row}\n")
+    assert f"{tmp_path / 'usps'}, {phrase}" in refused(tmp_path / "usps", tmp_path)
+
+
+def test_usps_that_ends_in_the_middle_of_a_line(tmp_path: Path) -> None:
+    (tmp_path / "usps").write_text(" ".join(["1", *(f"{place}:-1" for place in range(1, 100))]))
+    assert "line 1: the file ends in the middle" in refused(tmp_path / "usps", tmp_path)
+
+
 # --- IDX
+
+
+def int_table(rows: list[list[int]]) -> bytes:
+    table = np.array(rows, ">i4")
+    return bytes((0, 0, 0x0C, 2)) + struct.pack(">2I", *table.shape) + table.tobytes()
+
+
+def test_qmnist_labels_tell_the_writer(tmp_path: Path) -> None:
+    (tmp_path / "qmnist-test-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx_bytes(ink_images(2))))
+    labels = int_table([[7, 4, 2600, 12, 37, 1, 0, 0], [2, 4, 2601, 12, 32, 2, 0, 0]])
+    (tmp_path / "qmnist-test-labels-idx2-int.gz").write_bytes(gzip.compress(labels))
+    data = read_path(tmp_path, "test")
+    assert data.characters() == ["7", "2"]
+    assert data.writers is not None
+    assert data.writers.tolist() == [2600, 2601]
+
+
+def test_qmnist_labels_without_a_writer(tmp_path: Path) -> None:
+    (tmp_path / "test-images-idx3-ubyte").write_bytes(idx_bytes(ink_images(1)))
+    (tmp_path / "test-labels-idx2-int").write_bytes(int_table([[7, 4]]))
+    assert "table of 2 columns" in refused(tmp_path, tmp_path)
 
 
 def test_idx_folder_splits(tmp_path: Path) -> None:

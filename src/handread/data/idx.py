@@ -13,7 +13,7 @@ import struct
 import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,11 @@ _NAME = re.compile(
     r"[-_.](?P<what>images|labels)(?:[-_.].*)?$",
     re.IGNORECASE,
 )
+
+
+_UINT8, _INT32 = 0x08, 0x0C
+_KINDS: dict[int, np.dtype[Any]] = {_UINT8: np.dtype(np.uint8), _INT32: np.dtype(">i4")}
+"""Type byte -> what it means; the format knows more, the sets have these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +70,27 @@ def read(path: Path, split: str | None, options: ReadOptions) -> LabelledImages:
     return LabelledImages.concatenate(parts)
 
 
+def has_labels(path: Path) -> bool:
+    """True for an IDX file of images that has its labels beside it."""
+    try:
+        _pair_of_file(path)
+    except (DataError, OSError):
+        return False
+    return True
+
+
+def read_images(path: Path) -> npt.NDArray[np.uint8]:
+    """The images of one file, uint8 (N, H, W), upright, as stored; `DataError` as `read`, or where there are none."""
+    images = _load(path, rank=3).astype(np.uint8, copy=False)
+    if not len(images):
+        raise DataError(f"{path} holds no images; get the file again")
+    # As published, every image of EMNIST lies transposed (see arrays.EmnistPart).
+    return images if emnist_part(path) is None else np.ascontiguousarray(images.transpose(0, 2, 1))
+
+
 def _read_pair(images_file: Path, labels_file: Path) -> LabelledImages:
-    images = _load(images_file, rank=3)
-    labels = _load(labels_file, rank=1).astype(np.int64)
+    images = _load(images_file, rank=3).astype(np.uint8, copy=False)
+    labels, writers = _labels(labels_file)
     if len(images) != len(labels):
         raise DataError(
             f"{images_file} holds {len(images)} images but {labels_file.name} {len(labels)} labels; "
@@ -78,8 +101,18 @@ def _read_pair(images_file: Path, labels_file: Path) -> LabelledImages:
     part = emnist_part(images_file)
     if part is None:
         alphabet = alphabet_of_numbers(str(labels_file), labels)
-        return LabelledImages(images_file.name, as_ink(images), labels, alphabet)
+        return LabelledImages(images_file.name, as_ink(images), labels, alphabet, writers)
     return part.labelled(images_file.name, images, labels)
+
+
+def _labels(path: Path) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32] | None]:
+    # QMNIST (Yadav and Bottou 2019, arXiv 1905.10498) has a table: class, series, writer, and five columns more.
+    if not _head(path).startswith(bytes((0, 0, _INT32, 2))):
+        return _load(path, rank=1).astype(np.int64), None
+    table = _load(path, rank=2, kind=_INT32)
+    if table.shape[1] < 3:
+        raise DataError(f"{path} is a table of {table.shape[1]} columns; expected class, series, writer as in QMNIST")
+    return table[:, 0].astype(np.int64), table[:, 2].astype(np.int32)
 
 
 def _pairs_of_folder(folder: Path, part: str) -> dict[str, tuple[Path, Path]]:
@@ -136,25 +169,29 @@ def _open(path: Path) -> BinaryIO:
 
 def _rank(path: Path) -> int:
     # 0 when it is no IDX file of bytes.
+    head = _head(path)
+    return head[3] if len(head) == 4 and head[:3] == bytes((0, 0, _UINT8)) else 0
+
+
+def _head(path: Path) -> bytes:
     try:
         with _open(path) as file:
-            head = file.read(4)
+            return file.read(4)
     except (OSError, EOFError, zlib.error):
-        return 0
-    return head[3] if len(head) == 4 and head[:3] == b"\0\0\x08" else 0
+        return b""
 
 
-def _load(path: Path, *, rank: int) -> npt.NDArray[np.uint8]:
+def _load(path: Path, *, rank: int, kind: int = _UINT8) -> npt.NDArray[Any]:
     try:
         stored = path.stat().st_size
         with _open(path) as file:
             head = file.read(4 + 4 * rank)
-            if len(head) < 4 + 4 * rank or head[:4] != bytes((0, 0, 8, rank)):
+            if len(head) < 4 + 4 * rank or head[:4] != bytes((0, 0, kind, rank)):
                 raise DataError(
-                    f"{path} is no IDX file of bytes with rank {rank}: it begins with {head[:4].hex(' ')!r}"
+                    f"{path} is no IDX file of {_KINDS[kind].name} with rank {rank}: it begins with {head[:4].hex(' ')!r}"
                 )
             shape = struct.unpack(f">{rank}I", head[4:])
-            count = math.prod(shape)
+            count = math.prod(shape) * _KINDS[kind].itemsize
             # Before anything is allocated: could this file hold what its header promises?
             if count > MAX_BYTES or count > stored * MAX_INFLATION:
                 raise DataError(
@@ -164,11 +201,11 @@ def _load(path: Path, *, rank: int) -> npt.NDArray[np.uint8]:
             values = file.read(count)
             if len(values) != count or file.read(1):
                 raise DataError(
-                    f"{path} promises {count} values and holds "
+                    f"{path} promises {count} bytes of values and holds "
                     f"{'fewer' if len(values) != count else 'more'}; it is damaged, get the file again"
                 )
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be read ({error}); get the file again") from None
     if rank == 3 and count and 0 in shape[1:]:
         raise DataError(f"{path} holds images of {shape[1]} x {shape[2]} pixels; get the file again")
-    return np.frombuffer(values, np.uint8).reshape(shape).copy()
+    return np.frombuffer(values, _KINDS[kind]).reshape(shape).copy()

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from handread.alphabet import NAMED, Alphabet
 from handread.errors import DataError
+from handread.frame import DEFAULT_FRAME, Frame
 
 UNKNOWN_WRITER = -1
 """In `LabelledImages.writers`: nobody knows who wrote this item."""
@@ -33,8 +34,9 @@ class LabelledImages:
     """bool (N,), False where the label may have the wrong case; None when every label is believed."""
     cues: npt.NDArray[np.float32] | None = None
     """float32 (N, 4), size and position inside the picture (`handread.imaging`); None when lost."""
-    normalised: bool = False
-    """True when `images` are the network's inputs already, uint8 (N, 32, 32) made by `handread.imaging`."""
+    frame: Frame | None = None
+    """Where `images` are network inputs already, made by `handread.imaging`: how the ink lies in them. None for ink
+    of any size."""
     files: tuple[str, ...] | None = None
     """The picture each item came from ("" for an item from an array); None when there were no pictures."""
     skipped: tuple[str, ...] = ()
@@ -62,6 +64,8 @@ class LabelledImages:
             raise DataError(f"{self.name}: cues have shape {self.cues.shape}, expected ({count}, 4)")
         if self.files is not None and len(self.files) != count:
             raise DataError(f"{self.name}: {len(self.files)} files for {count} images, expected as many")
+        if self.frame is not None and self.images.shape[1:] != self.frame.shape:
+            raise DataError(f"{self.name}: images of {self.images.shape[1:]} pixels cannot be inputs of {self.frame}")
         outside = np.flatnonzero((self.labels < 0) | (self.labels >= len(self.alphabet)))
         if outside.size:
             first = int(outside[0])
@@ -73,6 +77,11 @@ class LabelledImages:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def normalised(self) -> bool:
+        """True when `images` are network inputs already."""
+        return self.frame is not None
 
     def characters(self) -> list[str]:
         """The true character of every item, N strings of length one."""
@@ -139,8 +148,9 @@ class LabelledImages:
             return parts[0] if name is None else dataclasses.replace(parts[0], name=name)
         alphabet = joint_alphabet([part.alphabet for part in parts])
         parts = [part.relabelled(alphabet) for part in parts]
-        if len({(part.images.shape[1:], part.normalised) for part in parts}) > 1:
-            parts = [part.as_input() for part in parts]
+        if len({(part.images.shape[1:], part.frame) for part in parts}) > 1:
+            frame = next((part.frame for part in parts if part.frame is not None), DEFAULT_FRAME)
+            parts = [part.as_input(frame) for part in parts]
         with_files = any(part.files is not None for part in parts)
         return LabelledImages(
             name=name or ",".join(part.name for part in parts),
@@ -150,18 +160,26 @@ class LabelledImages:
             writers=_joint_writers(parts),
             case_known=_joint_case(parts),
             cues=_joint_cues(parts),
-            normalised=parts[0].normalised,
+            frame=parts[0].frame,
             files=tuple(f for p in parts for f in (p.files or ("",) * len(p))) if with_files else None,
             skipped=tuple(f for p in parts for f in p.skipped),
         )
 
-    def as_input(self) -> LabelledImages:
-        """The same set with `images` as the network sees them, uint8 (N, 32, 32)."""
-        if self.normalised:
+    def as_input(self, frame: Frame = DEFAULT_FRAME) -> LabelledImages:
+        """The same set with `images` as a network that takes `frame` sees them, uint8 (N, height, width).
+
+        Raises `DataError` for inputs made for another frame: laid out twice, they would not be what reading gives.
+        """
+        if self.frame == frame:
             return self
+        if self.frame is not None:
+            raise DataError(
+                f"{self.name} was loaded for inputs of {self.frame}, wanted are {frame}; "
+                "load it with frame=reader.card.frame"
+            )
         from handread.imaging.glyph import normalise  # OpenCV, only where it is needed
 
-        return dataclasses.replace(self, images=normalise(self.images)[:, 0], normalised=True)
+        return dataclasses.replace(self, images=normalise(self.images, frame)[:, 0], frame=frame)
 
 
 def joint_alphabet(alphabets: Sequence[Alphabet]) -> Alphabet:

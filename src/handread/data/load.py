@@ -10,6 +10,7 @@ from handread.data.images import LabelledImages
 from handread.data.reader import Progress, ReadOptions, choose_split
 from handread.data.readers import read_path
 from handread.errors import DataError
+from handread.frame import DEFAULT_FRAME, Frame
 from handread.registry import unknown
 
 
@@ -19,6 +20,7 @@ def load_data(
     split: str | None = None,
     progress: Progress | None = None,
     skip_broken: bool = False,
+    frame: Frame = DEFAULT_FRAME,
 ) -> LabelledImages:
     """Load labelled characters.
 
@@ -30,11 +32,11 @@ def load_data(
     must be given where there are several. `progress` is called with pictures done and their total;
     `skip_broken` leaves out pictures that cannot be read and names them in `skipped`.
 
-    Images come as ink, bright on dark. Arrays keep their size; pictures come as the network's inputs with
-    cues (`normalised` is True). Raises `DataError` for what is missing, damaged or of no known form, and
+    Images come as ink, bright on dark. Arrays keep their size; pictures come as the inputs of a network that
+    takes `frame` (`card.frame`), with cues (`normalised` is True). Raises `DataError` for what is missing, damaged or of no known form, and
     `MissingExtraError` for a catalogue set that needs a package which is not installed.
     """
-    options = ReadOptions(progress, skip_broken)
+    options = ReadOptions(progress, skip_broken, frame=frame)
     if isinstance(spec, Path) or (spec.strip() and Path(spec).exists()):
         return read_path(Path(spec), split, options)
     names = [part.strip() for part in spec.split(",")]

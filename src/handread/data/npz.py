@@ -22,6 +22,7 @@ from handread.data.reader import ReadOptions, choose_split, name_of_set
 from handread.errors import DataError
 
 _KERAS = {"train": ("x_train", "y_train"), "test": ("x_test", "y_test"), "validation": ("x_val", "y_val")}
+_DAMAGE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
 _FORM = "an NPZ set needs the arrays `images` (N, H, W) and `labels` (N,)"
 
 
@@ -49,13 +50,46 @@ def read(path: Path, split: str | None, options: ReadOptions) -> LabelledImages:
     return LabelledImages.concatenate([_read(path, name_of_set(path, s), *_KERAS[s]) for s in chosen])
 
 
+def is_unlabelled(path: Path) -> bool:
+    """True for an NPZ with `images` or ``x_test`` and no labels to them."""
+    return bool(_unlabelled(_keys(path)))
+
+
+def read_unlabelled(path: Path, split: str | None = None) -> npt.NDArray[np.uint8] | None:
+    """The images of an NPZ without labels as ink, uint8 (N, H, W); None where there are labels or no images.
+
+    With `split` those of the split alone (``x_test``). Raises `DataError` as `read` does.
+    """
+    found = _unlabelled(_keys(path))
+    if not found:
+        return None
+    chosen = choose_split(path, [name for name in found if name], split)
+    try:
+        with zipfile.ZipFile(path) as file:
+            _check_sizes(path, file)
+            parts = [_images(path, _array(path, file, found[name])) for name in chosen or ("",)]
+    except _DAMAGE as error:
+        raise DataError(f"{path} cannot be read ({error}); get the file again") from None
+    images = np.concatenate(parts)
+    if not len(images):
+        raise DataError(f"{path} holds no images; {_FORM}")
+    return as_ink(images)
+
+
+def _unlabelled(keys: set[str]) -> dict[str, str]:
+    # Split -> key of its images; "" for an undivided set.
+    if "images" in keys:
+        return {} if "labels" in keys else {"": "images"}
+    return {split: x for split, (x, y) in _KERAS.items() if x in keys and y not in keys}
+
+
 def _read(path: Path, name: str, images_key: str, labels_key: str) -> LabelledImages:
     try:
         with zipfile.ZipFile(path) as file:
             _check_sizes(path, file)
             wanted = {images_key, labels_key, *_OPTIONAL} & {m.removesuffix(".npy") for m in file.namelist()}
             stored = {key: _array(path, file, key) for key in sorted(wanted)}
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
+    except _DAMAGE as error:
         raise DataError(f"{path} cannot be read ({error}); get the file again") from None
     images = _images(path, stored[images_key])
     labels = _integers(path, labels_key, stored[labels_key])

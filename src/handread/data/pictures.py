@@ -1,7 +1,7 @@
 """Sets kept as pictures: folders named by class, and lists of file and label.
 
 Every picture goes the road of ``handread read --one``, so that a set gives the network exactly what a single
-picture gives it: uint8 (32, 32) inputs and size-and-position cues.
+picture gives it: network inputs and size-and-position cues.
 """
 
 from __future__ import annotations
@@ -74,13 +74,18 @@ def recognise_folders(path: Path) -> bool:
     return any(canonical_split(f.name) is None and _has_picture(f) for f in folders)
 
 
+def recognise_empty(path: Path) -> bool:
+    """True for class folders without a single picture in any of them."""
+    return recognise_folders(path) and not any(map(_has_picture, _folders(path)))
+
+
 def read_folders(path: Path, split: str | None, options: ReadOptions) -> LabelledImages:
     """Read class folders; `DataError` for a folder of unknown meaning, an empty one, or a broken picture."""
     choose_split(path, (), split)
     items: list[_Item] = []
     for folder in _folders(path):
         label = class_of_folder(folder.name)
-        pictures = _pictures(folder)
+        pictures = pictures_in(folder)
         if label is None:
             raise DataError(f"{folder} names no class; a class folder is called {UNDERSTOOD}")
         if not pictures:
@@ -123,7 +128,7 @@ def _labelled(name: str, items: Sequence[_Item], options: ReadOptions) -> Labell
     alphabet = alphabet_of_labels(item.label for item in items)
     read: list[tuple[_Item, Single]] = []
     skipped: list[str] = []
-    for item, single in zip(items, _singles(items, options), strict=True):
+    for item, single in zip(items, read_singles([item.path for item in items], options), strict=True):
         if single is None:
             skipped.append(str(item.path))
         else:
@@ -139,30 +144,34 @@ def _labelled(name: str, items: Sequence[_Item], options: ReadOptions) -> Labell
         # Chars74K counts its writers from 1; a set that counts from 0 only borrowed the names.
         writers=np.array(writers, dtype=np.int32) if all(writers) else None,
         cues=np.stack([single.cue for _, single in read]),
-        normalised=True,
+        frame=options.frame,
         files=tuple(str(item.path) for item, _ in read),
         skipped=tuple(skipped),
     )
 
 
-def _singles(items: Sequence[_Item], options: ReadOptions) -> Iterator[Single | None]:
+def read_singles(files: Sequence[Path], options: ReadOptions) -> Iterator[Single | None]:
+    """The one character of each picture, in order; None for a broken one where `options` skip them.
+
+    Raises `DataError` naming the first broken one where they do not.
+    """
     from handread.imaging.single import single_character  # OpenCV, only where pictures are read
 
-    def one(item: _Item) -> Single | None:
+    def one(file: Path) -> Single | None:
         try:
-            return single_character(item.path)
+            return single_character(file, options.frame)
         except ImageError as error:
             if options.skip_broken:
                 return None
-            place = "" if str(item.path) in str(error) else f"{item.path}: "
-            raise DataError(f"{place}{error} (or leave broken pictures out with skip_broken)") from None
+            place = "" if str(file) in str(error) else f"{file}: "
+            raise DataError(f"{place}{error} (--skip-broken leaves such pictures out)") from None
 
     # OpenCV and Pillow work outside the interpreter's lock, so that threads share the cores.
     pool = ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1))
     try:
-        for done, single in enumerate(pool.map(one, items), start=1):
+        for done, single in enumerate(pool.map(one, files), start=1):
             if options.progress is not None:
-                options.progress(done, len(items))
+                options.progress(done, len(files))
             yield single
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
@@ -216,11 +225,16 @@ def _folders(path: Path) -> list[Path]:
     return sorted(visible, key=_natural)
 
 
-def _pictures(folder: Path) -> list[Path]:
+def is_picture(path: Path) -> bool:
+    """True for a file that is named like a picture."""
     from handread.imaging.read import SUFFIXES
 
-    files = (f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES and not f.name.startswith("."))
-    return sorted((f for f in files if f.is_file()), key=_natural)
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures directly in a folder, 2.png before 10.png."""
+    return sorted(filter(is_picture, folder.iterdir()), key=_natural)
 
 
 def _has_picture(folder: Path) -> bool:

@@ -10,12 +10,16 @@ from typing import TypeAlias
 
 from handread.data.images import LabelledImages
 from handread.errors import DataError
+from handread.frame import DEFAULT_FRAME, Frame
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with the number of pictures done and their total."""
 
 ALL = "all"
 """The split that means every split together."""
+
+TRAINING = "training part"
+"""The split that means ``train`` where there is one, else everything."""
 
 _SPLITS = {
     "train": "train",
@@ -28,7 +32,7 @@ _SPLITS = {
     "val": "validation",
     "dev": "validation",
 }
-_ENDINGS = (".npz", ".csv", ".zip", ".tar", ".tar.gz", ".tgz")
+_ENDINGS = (".npz", ".csv", ".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".bz2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,10 @@ class ReadOptions:
     """Leave out pictures that cannot be read (they are named in `LabelledImages.skipped`)."""
     part: str = ""
     """Which of several sets in one folder is meant (``emnist-letters``); "" where there is one."""
+    frame: Frame = DEFAULT_FRAME
+    """How pictures are laid into network inputs; arrays are kept as they are."""
+    unpacked: int = 0
+    """Archives that were opened on the way to what is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,8 @@ def choose_split(path: Path, available: Sequence[str], wanted: str | None) -> tu
     An undivided set (`available` empty) gives () for None, "all", or the split that its own name tells.
     Raises `DataError` listing the splits there are.
     """
+    if wanted == TRAINING:
+        wanted = "train" if "train" in available else ALL
     split = None if wanted is None else (canonical_split(wanted) or wanted)
     if not available:
         if split in (None, ALL, split_of_path(path)):

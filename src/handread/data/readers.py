@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from handread.data import archive, idx, npz, pictures, pixels
+from handread.data import archive, idx, npz, pictures, pixels, usps
 from handread.data.images import LabelledImages
 from handread.data.reader import (
     Reader,
@@ -24,9 +24,14 @@ READERS.register("idx")(Reader("IDX files (images beside labels, gz or not)", id
 READERS.register("npz")(Reader("an NPZ file with images and labels", npz.recognise, npz.read))
 READERS.register("csv")(Reader("a CSV label,pixel0,pixel1,...", pixels.recognise, pixels.read))
 READERS.register("folders")(Reader("folders named by class", pictures.recognise_folders, pictures.read_folders))
+READERS.register("usps")(Reader("USPS as LIBSVM keeps it", usps.recognise, usps.read))
 READERS.register("list")(Reader("a CSV image,label", pictures.recognise_list, pictures.read_list))
 
 _DEEPEST = 4
+"""Folders that branch, one inside the other, before the search ends; those with a single folder in them are free."""
+_LONGEST_CHAIN = 40
+_MOST_ARCHIVES = 3
+"""Archives inside archives; one that holds itself would go on for ever."""
 
 
 def read_path(path: Path, split: str | None = None, options: ReadOptions | None = None) -> LabelledImages:
@@ -51,6 +56,7 @@ def form_of(path: Path) -> str | None:
 
 
 def _read(path: Path, split: str | None, options: ReadOptions, depth: int) -> LabelledImages:
+    path = _unwrapped(path)
     form = form_of(path)
     if form is not None:
         return READERS[form].read(path, split, options)
@@ -63,8 +69,7 @@ def _read(path: Path, split: str | None, options: ReadOptions, depth: int) -> La
 
 def _read_around(folder: Path, split: str | None, options: ReadOptions, depth: int) -> LabelledImages:
     """A folder that is no form itself: one child a split, or one child that holds the data."""
-    children = [f for f in sorted(folder.iterdir()) if not f.name.startswith((".", "__"))]
-    holding = [child for child in children if _holds(child, depth + 1)]
+    holding = [child for child in _children(folder) if _holds(child, depth + 1)]
     splits: dict[str, Path] = {}
     for child in holding:
         name = split_of_path(child)
@@ -73,6 +78,8 @@ def _read_around(folder: Path, split: str | None, options: ReadOptions, depth: i
     if splits:
         chosen = choose_split(folder, sorted(splits), split)
         return LabelledImages.concatenate([_read(splits[s], None, options, depth + 1) for s in chosen])
+    if len(holding) > 1:  # Chars74K keeps the strokes in folders of the same names, beside the pictures
+        holding = [child for child in holding if not pictures.recognise_empty(child)] or holding
     if len(holding) == 1:
         return _read(holding[0], split, options, depth + 1)
     if holding:
@@ -81,12 +88,29 @@ def _read_around(folder: Path, split: str | None, options: ReadOptions, depth: i
     raise DataError(f"{folder} holds no data that Handread knows; it reads {_forms()}")
 
 
+def _unwrapped(path: Path) -> Path:
+    """The first folder inwards that is a form or has more than one child: what archives wrap around their content."""
+    for _ in range(_LONGEST_CHAIN):
+        if not path.is_dir() or form_of(path) is not None:
+            return path
+        children = _children(path)
+        if len(children) != 1 or not children[0].is_dir() or split_of_path(children[0]):
+            return path
+        path = children[0]
+    return path
+
+
+def _children(folder: Path) -> list[Path]:
+    return [child for child in sorted(folder.iterdir()) if not child.name.startswith((".", "__"))]
+
+
 def _holds(path: Path, depth: int) -> bool:
+    path = _unwrapped(path)
     if form_of(path) is not None:
         return True
     if not path.is_dir() or depth >= _DEEPEST:
         return False
-    return any(_holds(child, depth + 1) for child in path.iterdir() if not child.name.startswith((".", "__")))
+    return any(_holds(child, depth + 1) for child in _children(path))
 
 
 def _forms() -> str:
@@ -94,6 +118,9 @@ def _forms() -> str:
 
 
 def _read_archive(path: Path, split: str | None, options: ReadOptions) -> LabelledImages:
+    if options.unpacked >= _MOST_ARCHIVES:
+        raise DataError(f"{path} lies in {options.unpacked} archives one inside the other; unpack them yourself")
+    options = dataclasses.replace(options, unpacked=options.unpacked + 1)
     with archive.unpacked(path) as folder:
         try:
             data = _read(folder, split, options, depth=0)

@@ -34,6 +34,24 @@ def split_off(data: LabelledImages, fraction: float, seed: int) -> tuple[Labelle
     return data.take(~chosen), data.take(chosen)
 
 
+def split_last(data: LabelledImages, fraction: float) -> tuple[LabelledImages, LabelledImages]:
+    """Split `data` into (rest, part) where `part` holds its last round(fraction * N) items, unshuffled.
+
+    This is what Keras' ``validation_split`` does; where the data is sorted by class or writer it judges by some of
+    them only, which `split_off` does not. Raises `DataError` as `split_off` does.
+    """
+    if not 0 < fraction < 1:
+        raise DataError(f"a part of {fraction} of {data.name} cannot be split off; choose between 0 and 1")
+    kept = len(data) - round(fraction * len(data))
+    if kept in (0, len(data)):
+        raise DataError(
+            f"{data.name} has {len(data)} items, too few to split off {fraction}; "
+            "choose another fraction or give a validation set of its own"
+        )
+    order = np.arange(len(data))
+    return data.take(order[:kept]), data.take(order[kept:])
+
+
 def _stratified(labels: npt.NDArray[np.int64], fraction: float, random: np.random.Generator) -> npt.NDArray[np.bool_]:
     chosen = np.zeros(len(labels), np.bool_)
     if not len(labels):
