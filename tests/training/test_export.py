@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from handread.card import METADATA_KEY, ModelCard
 from handread.errors import ModelError
+from handread.frame import DEFAULT_FRAME
 from handread.networks.base import Network
 from handread.networks.build import build_network
 from handread.runtime.session import Session
@@ -66,7 +67,7 @@ def test_large_weights_are_stored_in_half_precision() -> None:
 class Sly(nn.Module):
     """A network that computes something else when it is not being exported."""
 
-    size = 32
+    frame = DEFAULT_FRAME
     uses_cues = False
 
     def __init__(self, inner: Network) -> None:

@@ -9,9 +9,21 @@ import numpy as np
 import pytest
 import torch
 
+from handread.errors import ConfigError
 from handread.training.checkpoint import load_checkpoint, save_checkpoint
-from handread.training.config import TrainConfig, load_recipe
-from handread.training.loop import Epoch, Trainer, epoch_rows, has_bf16, merged_cross_entropy
+from handread.training.config import OPTIMIZERS, SCHEDULES, TrainConfig, load_recipe
+from handread.training.loop import (
+    Batch,
+    Epoch,
+    Trainer,
+    balanced,
+    batch_bounds,
+    epoch_rows,
+    frame_of,
+    has_bf16,
+    merged_cross_entropy,
+    mixed,
+)
 from handread.training.sources import Prepared, prepare
 
 
@@ -163,9 +175,9 @@ def test_without_a_moving_average_the_last_weights_are_kept(config: TrainConfig,
 
 def test_no_image_of_the_last_batch_is_dropped(config: TrainConfig, data: Prepared) -> None:
     trainer = Trainer(config)
-    part = data.training.take(np.arange(65))
-    assert [len(batch.labels) for batch in trainer._batches(part, np.arange(65), 0)] == [32, 32, 1]
-    assert trainer.logits(part.images, part.cues).shape == (65, 3)
+    part = data.training.take(np.arange(66))
+    assert [len(batch.labels) for batch in trainer.batches(part, 4)] == [32, 32, 2, 32]
+    assert trainer.logits(part.images, part.cues).shape == (66, 3)
 
 
 def test_accuracy_takes_either_case_where_it_is_unknown(config: TrainConfig, data: Prepared) -> None:
@@ -173,8 +185,108 @@ def test_accuracy_takes_either_case_where_it_is_unknown(config: TrainConfig, dat
     part = data.validation["signs.npz"]
     guess = trainer.logits(part.images, np.zeros_like(part.cues)).argmax(axis=1)
     wrong = (guess + 1) % 3
-    assert trainer.accuracy(dataclasses.replace(part, labels=wrong)) == 0
-    assert trainer.accuracy(dataclasses.replace(part, labels=wrong, alternatives=guess)) == 1
+    assert trainer.judge(dataclasses.replace(part, labels=wrong))[0] == 0
+    assert trainer.judge(dataclasses.replace(part, labels=wrong, alternatives=guess))[0] == 1
+
+
+def test_the_loss_on_held_out_images_is_the_mean_log_likelihood(config: TrainConfig, data: Prepared) -> None:
+    trainer = Trainer(config)
+    part = data.validation["signs.npz"]
+    logits = trainer.logits(part.images, np.zeros_like(part.cues)).astype(np.float64)
+    picked = logits[np.arange(len(part)), part.labels] - np.log(np.exp(logits).sum(axis=1))
+    assert trainer.judge(part)[1] == pytest.approx(-picked.mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_stopped_anywhere_it_comes_to_the_same_end(
+    config: TrainConfig, data: Prepared, tmp_path: Path, optimizer: str, schedule: str
+) -> None:
+    config = dataclasses.replace(
+        config, optimizer=optimizer, schedule=schedule, epochs=2, mixup=0.3, class_balanced=True,
+        learning_rate=0.003, plateau_patience=1, batch_size=24,
+    )  # fmt: skip
+    unbroken = Trainer(config)
+    assert unbroken.fit(data.training, data.validation)
+    asked = 0
+
+    def at_every_second_step() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked % 2 == 0
+
+    trainer, stops = Trainer(config), 0
+    while not trainer.fit(data.training, data.validation, stop=at_every_second_step):
+        save_checkpoint(tmp_path / "last", trainer.checkpoint({}))
+        trainer = Trainer(config)
+        trainer.restore(load_checkpoint(tmp_path / "last"))
+        stops += 1
+    assert stops >= 3
+    assert_same(tensors(unbroken), tensors(trainer))
+    assert trainer.progress == unbroken.progress
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_every_optimizer_learns(config: TrainConfig, data: Prepared, optimizer: str) -> None:
+    epochs: list[Epoch] = []
+    rate = 0.1 if optimizer == "sgd" else 0.01
+    trainer = Trainer(dataclasses.replace(config, optimizer=optimizer, learning_rate=rate, epochs=8))
+    trainer.fit(data.training, {}, record=epochs.append)
+    assert epochs[-1].loss < 0.5 * epochs[0].loss
+
+
+def test_early_stopping_ends_and_says_which_epoch_was_best(config: TrainConfig, data: Prepared) -> None:
+    epochs: list[Epoch] = []
+    trainer = Trainer(dataclasses.replace(config, learning_rate=1e-7, schedule="constant", stop_after=2, epochs=9))
+    assert trainer.fit(data.training, data.validation, record=epochs.append)
+    assert len(epochs) < 9
+    best = [epoch.epoch for epoch in epochs if epoch.best][-1]
+    assert len(epochs) == best + 2
+    assert trainer.progress.best_epoch == best
+
+
+@pytest.mark.parametrize("change", [{"schedule": "plateau"}, {"stop_after": 3}, {"keep": "best"}])
+def test_what_goes_by_validation_needs_some(config: TrainConfig, data: Prepared, change: dict[str, object]) -> None:
+    trainer = Trainer(dataclasses.replace(config, **change))  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="nothing is held out; set held_out_fraction"):
+        trainer.fit(data.training, {})
+    assert trainer.epochs_done == 0
+
+
+@pytest.mark.parametrize(
+    ("count", "bounds"),
+    [
+        (0, []),
+        (1, [(0, 1)]),
+        (4, [(0, 4)]),
+        (5, [(0, 5)]),
+        (6, [(0, 4), (4, 6)]),
+        (9, [(0, 4), (4, 9)]),
+    ],
+)
+def test_no_batch_of_one_follows_another(count: int, bounds: list[tuple[int, int]]) -> None:
+    assert batch_bounds(np.arange(count), 4) == bounds
+
+
+def test_balanced_classes_are_seen_equally_often() -> None:
+    labels = np.array([0] * 6 + [2] * 2)
+    repeats = balanced(np.ones(8, dtype=np.float32), labels)
+    assert repeats[:6].sum() == pytest.approx(4)
+    assert repeats[6:].sum() == pytest.approx(4)
+
+
+def test_mixing_takes_its_share_of_both() -> None:
+    images = torch.tensor([0.0, 1.0]).reshape(2, 1, 1, 1)
+    batch = Batch(images, torch.zeros(2, 4), torch.tensor([0, 1]), torch.tensor([-1, -1]))
+    both = mixed(batch, 0.75, torch.tensor([1, 0]))
+    assert both.images.flatten().tolist() == [0.25, 0.75]
+    assert both.partners is not None
+    assert batch.labels[both.partners].tolist() == [1, 0]
+
+
+def test_the_frame_is_known_without_the_weights(config: TrainConfig) -> None:
+    assert frame_of(config).shape == (32, 32)
+    assert frame_of(dataclasses.replace(config, network="chars74k-224")).shape == (224, 224)
 
 
 def test_weights_decay_and_norms_do_not(config: TrainConfig) -> None:

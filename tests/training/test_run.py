@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,10 @@ from handread.recognizer import Recognizer
 from handread.runtime.session import Session
 from handread.training.config import config_to, load_recipe
 from handread.training.loop import Epoch
-from handread.training.run import CHECKPOINT, Watcher, export_run, train_recipe
+from handread.training.run import BEST, CHECKPOINT, Watcher, export_run, pack_run, train_recipe
 
-FILES = {"config.json", "environment.json", "history.csv", "sources.json", CHECKPOINT, "model.onnx"}
+FILES = {"config.json", "environment.json", "architecture.json", "sources.json", "history.csv", "curves.png",
+         CHECKPOINT, "model.onnx", "report.html"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +79,46 @@ def test_a_broken_run_resumes_to_the_same_weights(run: Path, shop: Path, tmp_pat
     assert (out / "model.onnx").read_bytes() == (run / "model.onnx").read_bytes()
     with (out / "history.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == 10
+
+
+def test_a_run_asked_to_stop_saves_all_and_goes_on_to_the_same_weights(run: Path, shop: Path, tmp_path: Path) -> None:
+    out, asked = tmp_path / "stopped", iter([False] * 7 + [True])
+    recipe, options = shop / "tiny.toml", ["epochs=10"]
+    assert train_recipe(recipe, str(shop), out, options, watcher=Watcher(stop=lambda: next(asked))) is None
+    assert {path.name for path in out.iterdir()} == FILES - {"model.onnx", "report.html"}
+    assert train_recipe(recipe, str(shop), out, options, resume=True) == out / "model.onnx"
+    assert (out / "model.onnx").read_bytes() == (run / "model.onnx").read_bytes()
+
+
+def test_the_best_epoch_is_kept_where_the_recipe_says_so(shop: Path, tmp_path: Path) -> None:
+    epochs: list[Epoch] = []
+    options = ["epochs=3", 'keep="best"', "learning_rate=1e-7", "ema_decay=0", 'schedule="constant"']
+    path = train_recipe(shop / "tiny.toml", str(shop), tmp_path / "best", options, watcher=Watcher(epoch=epochs.append))
+    assert path is not None
+    assert (tmp_path / "best" / BEST).exists()
+    best = max(epoch.accuracy["signs.npz"] for epoch in epochs)
+    card = Session.from_bytes(path.read_bytes()).card
+    assert card.scores["validation accuracy, signs.npz"] == pytest.approx(best, abs=1e-5)
+
+
+def test_the_architecture_is_written_down(run: Path) -> None:
+    found = json.loads((run / "architecture.json").read_text())
+    assert (found["network"], found["outputs"], found["parameters"]) == ("plain-tiny", 3, 1_583)
+    assert found["input"] == {"height": 32, "width": 32, "ink": 26, "centre": "box", "window": []}
+    assert [layer["kind"] for layer in found["layers"]][-1] == "Linear"
+    assert sum(layer["parameters"] for layer in found["layers"]) == 1_583
+
+
+def test_a_run_is_packed_to_the_same_bytes_each_time(run: Path, tmp_path: Path) -> None:
+    first, second = pack_run(run, tmp_path / "a.tar.gz"), pack_run(run, tmp_path / "b.tar.gz")
+    assert first.read_bytes() == second.read_bytes()
+    with tarfile.open(first) as archive:
+        assert {name.removeprefix("tiny/") for name in archive.getnames()} == FILES - {CHECKPOINT}
+        model = archive.extractfile("tiny/model.onnx")
+        assert model is not None
+        assert model.read() == (run / "model.onnx").read_bytes()
+    with pytest.raises(ModelError, match=r"holds no model\.onnx"):
+        pack_run(tmp_path, tmp_path / "c.tar.gz")
 
 
 def test_another_recipe_or_other_data_is_not_resumed(run: Path, shop: Path, tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from handread.data.atomic import write_atomic
 from handread.errors import ModelError
 
-FORMAT = 1
+FORMAT = 2
+"""1 knew no place inside an epoch and no plateau; such a file is still understood."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,10 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """The optimizer's state as named tensors."""
     state: Mapping[Any, Mapping[str, Any]] = optimizer.state_dict()["state"]
     return {
-        f"optimizer.{index}.{key}": torch.as_tensor(value) for index, row in state.items() for key, value in row.items()
+        f"optimizer.{index}.{key}": torch.as_tensor(value)
+        for index, row in state.items()
+        for key, value in row.items()
+        if value is not None
     }
 
 

@@ -14,9 +14,13 @@ from handread.errors import ConfigError
 from handread.registry import unknown
 
 
-def option(default: Any, low: float | None = None, high: float | None = None) -> Any:
-    """A field with the range it is checked against (inclusive)."""
-    return field(default=default, metadata={"low": low, "high": high})
+def option(default: Any, low: float | None = None, high: float | None = None, *, choices: tuple[str, ...] = ()) -> Any:
+    """A field with the range (inclusive) or the choices it is checked against."""
+    return field(default=default, metadata={"low": low, "high": high, "choices": choices})
+
+
+OPTIMIZERS = ("adamw", "adam", "rmsprop", "sgd")
+SCHEDULES = ("cosine", "one-cycle", "exponential", "plateau", "constant")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +64,41 @@ class SourceConfig:
     data: str = option("")
     """Below the folder given as --data, or any DATA when absolute; or `synthetic`, `non-characters`, `pairs`."""
     split: str = option("")
-    """Name of the split inside it; empty: the whole."""
+    """Name of the split inside it; empty: its training part, the whole where it is undivided."""
     repeat: float = option(1.0, 0, 1000)
     """How often each image is seen in one epoch; a fraction sees that share of them."""
     held_out_fraction: float = option(0.0, 0, 0.9)
-    """Share kept out of the training for validation, stratified, disjoint by writer where writers are known."""
+    """Share kept out of the training for validation."""
+    held_out: str = option("random", choices=("random", "last"))
+    """Which: at random, stratified, disjoint by writer where writers are known; or the last ones as they stand."""
     count: int = option(0, 0, 10_000_000)
-    """How many to make, for sources that are drawn."""
+    """How many to make, for sources that are drawn; of other sources, a random choice of so many; 0: all."""
     licence: str = option("")
     """Licence of the data, for the model card."""
     origin: str = option("")
     """Where the data came from, for the model card."""
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineConfig:
+    """Options of the classic classifiers, which `network` names; each takes its own."""
+
+    training_images: int = option(0, 0, 10_000_000)
+    """Most images to fit to, a random choice; 0: all."""
+    neighbours: int = option(3, 1, 1000)
+    """`k-nearest-neighbours`: how many vote."""
+    weighted: bool = option(True)
+    """`k-nearest-neighbours`: each vote weighs one over its distance."""
+    regularisation: float = option(1.0, 1e-6, 1e6)
+    """`support-vectors` and `logistic-regression`: scikit-learn's C, larger is looser."""
+    gamma: float = option(0.025, 1e-6, 100)
+    """`support-vectors`: of the kernel exp(-gamma |x - y|^2), pixels in 0..1."""
+    trees: int = option(100, 1, 10_000)
+    """`random-forest`: how many."""
+    leaf: int = option(1, 1, 1000)
+    """`random-forest`: fewest images in a leaf."""
+    iterations: int = option(200, 1, 100_000)
+    """`logistic-regression`: most steps of L-BFGS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,24 +121,51 @@ class TrainConfig:
     """Passes over the training data."""
     batch_size: int = option(256, 1, 65_536)
     """Images a step."""
+    optimizer: str = option("adamw", choices=OPTIMIZERS)
+    """AdamW, Adam (Kingma and Ba 2015), RMSprop (Hinton 2012) or SGD with Nesterov momentum."""
+    momentum: float = option(0.9, 0, 0.9999)
+    """Of SGD."""
+    rho: float = option(0.9, 0, 0.9999)
+    """Of RMSprop: decay of the mean of squared gradients."""
+    schedule: str = option("cosine", choices=SCHEDULES)
+    """How the learning rate moves: a half cosine down, one cycle up and down, a factor every epoch, a factor when
+    validation stands still, or not at all."""
     learning_rate: float = option(0.002, 1e-7, 10)
     """Peak of the schedule."""
     weight_decay: float = option(0.05, 0, 10)
-    """Decoupled weight decay of AdamW (Loshchilov and Hutter 2019)."""
+    """Of AdamW and SGD, decoupled (Loshchilov and Hutter 2019); Adam and RMSprop have none."""
     warmup_fraction: float = option(0.1, 0, 1)
-    """Share of all steps in which the learning rate rises; it then falls as a half cosine."""
+    """Share of all steps in which the learning rate rises; 0: it starts at the peak."""
     final_fraction: float = option(0.01, 0, 1)
-    """Last learning rate as a fraction of the peak."""
+    """Last learning rate of cosine and one-cycle, and the least of plateau, as a fraction of the peak."""
+    epoch_factor: float = option(0.9, 0.01, 1)
+    """Exponential: the learning rate is multiplied by it after every epoch."""
+    plateau_factor: float = option(0.5, 0.01, 0.99)
+    """Plateau: the learning rate is multiplied by it ..."""
+    plateau_patience: int = option(3, 1, 1000)
+    """... after so many epochs without a better `watch`."""
+    watch: str = option("accuracy", choices=("accuracy", "loss"))
+    """Mean over the validation sets that plateau, early stopping and `keep` go by."""
+    stop_after: int = option(0, 0, 1000)
+    """Early stopping: end after so many epochs without a better `watch`; 0: never."""
+    keep: str = option("last", choices=("last", "best"))
+    """Weights that become the model: those of the last epoch, or of the one with the best `watch`."""
     ema_decay: float = option(0.999, 0, 0.99999)
-    """Decay a step of the moving average of the weights that is kept; 0: the last weights are."""
+    """Decay a step of the moving average of the weights that is kept; 0: the weights themselves are."""
     label_smoothing: float = option(0.0, 0, 0.5)
     """Share of the target spread evenly over all classes."""
+    mixup: float = option(0.0, 0, 10)
+    """Both parameters of the Beta distribution by which pairs of images are mixed (Zhang et al. 2018); 0: none."""
+    class_balanced: bool = option(False)
+    """Show every class equally often, whatever the data has."""
     bf16: bool = option(True)
     """Compute in bfloat16 where the processor has it."""
     threads: int = option(0, 0, 1024)
     """Processor threads; 0: as many as there are."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     """How the ink is varied."""
+    baseline: BaselineConfig = field(default_factory=BaselineConfig)
+    """Options of the classic classifiers."""
     sources: tuple[SourceConfig, ...] = ()
     """What is trained on; empty: the data given on the command line."""
     validation: tuple[SourceConfig, ...] = ()
@@ -137,8 +192,9 @@ def config_from(raw: dict[str, Any]) -> TrainConfig:
     """A checked configuration from plain tables."""
     raw = dict(raw)
     tables: dict[str, Any] = {}
-    if "augment" in raw:
-        tables["augment"] = _build(AugmentConfig, raw.pop("augment"), "augment")
+    for key, kind in (("augment", AugmentConfig), ("baseline", BaselineConfig)):
+        if key in raw:
+            tables[key] = _build(kind, raw.pop(key), key)
     for key in ("sources", "validation"):
         if key in raw:
             rows = raw.pop(key)
@@ -196,7 +252,9 @@ def _checked(name: str, value: Any, spec: dataclasses.Field[Any]) -> Any:
         value = float(value)
     if type(value) is not wanted:
         raise ConfigError(f"{name} is {value!r} ({type(value).__name__}); expected {wanted.__name__}")
-    low, high = spec.metadata["low"], spec.metadata["high"]
+    low, high, choices = spec.metadata["low"], spec.metadata["high"], spec.metadata["choices"]
+    if choices and value not in choices:
+        raise ConfigError(f"{name}: {unknown('choice', str(value), choices)}")
     if isinstance(value, float) and not math.isfinite(value):
         raise ConfigError(f"{name} is {value!r}; expected a finite number")
     if low is not None and not low <= value <= high:

@@ -58,8 +58,7 @@ def export_network(network: Network, card: ModelCard, path: Path) -> None:
 
 def onnx_bytes(network: Network, card: ModelCard) -> bytes:
     """The ONNX file as bytes."""
-    size = network.size
-    image = torch.zeros(2, 1, size, size, dtype=torch.uint8)
+    image = torch.zeros(2, 1, *network.frame.shape, dtype=torch.uint8)
     inputs = ["image", "cues"] if network.uses_cues else ["image"]
     module: nn.Module = _Deployed(network) if network.uses_cues else _DeployedWithoutCues(network)
     arguments = (image, torch.zeros(2, 4)) if network.uses_cues else (image,)
@@ -96,12 +95,14 @@ def _halve(model: onnx.ModelProto) -> None:
 
 
 def verify(network: Network, data: bytes, card: ModelCard) -> None:
-    """Raise `ModelError` when onnxruntime computes something else than torch on 64 random ink images."""
+    """Raise `ModelError` when onnxruntime computes something else than torch on random ink."""
     rng = np.random.default_rng(0)
-    coarse = rng.random((64, 1, 8, 8)) > 0.6
-    images = np.ascontiguousarray(np.kron(coarse, np.ones((1, 1, network.size // 8, network.size // 8))) * 255)
-    images = images.astype(np.uint8)
-    cues = rng.random((64, 4)).astype(np.float32)
+    height, width = network.frame.shape
+    count = max(2, 64 * 32 * 32 // (height * width))
+    coarse = rng.random((count, 1, 8, 8)) > 0.6
+    large = np.kron(coarse, np.ones((1, 1, -(-height // 8), -(-width // 8))))[..., :height, :width]
+    images = np.ascontiguousarray(large * 255).astype(np.uint8)
+    cues = rng.random((count, 4)).astype(np.float32)
     with torch.inference_mode():
         expected = network(torch.from_numpy(images).float() / 255, torch.from_numpy(cues)).numpy()
     got = Session.from_bytes(data).run(images, cues if card.has_cues else None)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from handread.alphabet import Alphabet
+from handread.errors import ConfigError, ModelError
+from handread.frame import Frame
 from handread.networks.base import Network
 from handread.networks.build import build_network
 from handread.training.augment import augment
@@ -28,8 +31,12 @@ from handread.training.checkpoint import (
 )
 from handread.training.config import TrainConfig
 from handread.training.cues import CueSampler
-from handread.training.schedule import cosine
+from handread.training.optimizers import build_optimizer
+from handread.training.schedule import Progress, factor
 from handread.training.sources import TrainingSet
+
+_JUDGED_PIXELS = 512 * 32 * 32
+"""Pixels of input that go through the network at once where nothing is learnt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +46,34 @@ class Epoch:
     epoch: int
     """Number of the epoch, from 1."""
     loss: float
-    """Mean training loss."""
+    """Mean training loss in nats."""
     accuracy: dict[str, float]
     """Share of right first guesses on each validation set, 0..1."""
+    losses: dict[str, float]
+    """Mean negative log likelihood in nats on each validation set."""
+    learning_rate: float
+    """Of the last step."""
     images_per_second: float
     seconds: float
+    best: bool
+    """Nothing before was better in what the recipe watches."""
+
+
+@dataclass(slots=True)
+class _Position:
+    """Where inside an epoch a run stands."""
+
+    noise: torch.Generator
+    choice: np.random.Generator
+    step: int = 0
+    total: float = 0.0
+    """Sum of the training loss over the images seen."""
+    seen: int = 0
+
+    @classmethod
+    def at_start_of(cls, epoch: int, seed: int) -> _Position:
+        noise = torch.Generator().manual_seed(seed * 100_003 + epoch)
+        return cls(noise, np.random.default_rng([seed, epoch, 1]))
 
 
 class Trainer:
@@ -59,12 +89,12 @@ class Trainer:
         outputs = len(self.alphabet) + config.reject
         network = build_network(config.network, outputs).to(self.device)
         self.network: Network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average: Network = copy.deepcopy(self.network).eval()
-        self.optimizer = torch.optim.AdamW(
-            _decayed(self.network, config.weight_decay), lr=config.learning_rate, fused=True
-        )
+        self.average: Network = copy.deepcopy(self.network).eval() if config.ema_decay else self.network
+        self.optimizer = build_optimizer(self.network, config)
         self.sampler = CueSampler(self.alphabet)
         self.epochs_done = 0
+        self.progress = Progress()
+        self._position: _Position | None = None
 
     def fit(
         self,
@@ -73,53 +103,108 @@ class Trainer:
         *,
         record: Callable[[Epoch], None] = lambda epoch: None,
         tick: Callable[[int, int], None] = lambda done, total: None,
-    ) -> None:
-        """Train until the recipe's last epoch. `record` is called after each, `tick` after each step."""
-        config = self.config
-        half = config.bf16 and has_bf16(self.device)
-        for epoch in range(self.epochs_done, config.epochs):
-            start, total, seen = time.perf_counter(), 0.0, 0
-            rows = epoch_rows(data.repeats, config.seed, epoch)
-            steps = -(-len(rows) // config.batch_size)
-            self.network.train()
-            for step, batch in enumerate(self._batches(data, rows, epoch)):
-                factor = cosine(epoch * steps + step, config.epochs * steps,
-                                warmup=config.warmup_fraction, final=config.final_fraction)  # fmt: skip
-                for group in self.optimizer.param_groups:
-                    group["lr"] = config.learning_rate * factor
-                with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
-                    logits = self.network(batch.images, batch.cues)
-                loss = merged_cross_entropy(logits.float(), batch.labels, batch.alternatives, config.label_smoothing)
-                self.optimizer.zero_grad(set_to_none=True)
-                loss.backward()  # type: ignore[no-untyped-call]
-                self.optimizer.step()
-                self._average(epoch * steps + step)
-                total += float(loss.detach()) * len(batch.labels)
-                seen += len(batch.labels)
-                tick(step + 1, steps)
-            self.epochs_done = epoch + 1
-            scores = {name: self.accuracy(part) for name, part in validation.items()}
-            seconds = time.perf_counter() - start
-            record(Epoch(epoch + 1, total / max(seen, 1), scores, seen / seconds, seconds))
+        stop: Callable[[], bool] = lambda: False,
+    ) -> bool:
+        """Train until the recipe's last epoch or until it stops early.
 
-    def _batches(self, data: TrainingSet, rows: npt.NDArray[np.int64], epoch: int) -> Iterator[_Batch]:
+        `record` is called after each epoch, `tick` after each step. When `stop` says True after a step the run
+        stands still there and False is returned; it goes on, to the same end bit for bit, when called again.
+        Raises `ConfigError` where the recipe watches validation and there is none.
+        """
         config = self.config
-        rng = np.random.default_rng([config.seed, epoch, 1])
-        generator = torch.Generator().manual_seed(config.seed * 100_003 + epoch)
-        for first in range(0, len(rows), config.batch_size):
-            part = data.take(rows[first : first + config.batch_size])
-            cues = self.sampler.sample(part.labels, part.cues, part.pictures, part.alternatives >= 0, rng)
-            images = torch.from_numpy(part.images).float() / 255
-            images = augment(images, config.augment, generator)
-            yield _Batch(
-                images.to(self.device).contiguous(memory_format=torch.channels_last),
-                torch.from_numpy(cues).to(self.device),
-                torch.from_numpy(part.labels).to(self.device),
-                torch.from_numpy(part.alternatives).to(self.device),
+        watching = config.schedule == "plateau" or config.stop_after or config.keep == "best"
+        if watching and not any(len(part) for part in validation.values()):
+            raise ConfigError("this recipe goes by validation results, but nothing is held out; "
+                              "set held_out_fraction of a source, or name a validation set")  # fmt: skip
+        repeats = balanced(data.repeats, data.labels) if config.class_balanced else data.repeats
+        while self.epochs_done < config.epochs and not self.progress.stops(config):
+            start, epoch = time.perf_counter(), self.epochs_done
+            position = self._position or _Position.at_start_of(epoch, config.seed)
+            self._position, first, rate = position, position.seen, 0.0
+            bounds = batch_bounds(rows := epoch_rows(repeats, config.seed, epoch), config.batch_size)
+            steps = len(bounds)
+            self.network.train()
+            for low, high in bounds[position.step :]:
+                rate = config.learning_rate * factor(config, epoch * steps + position.step, steps, self.progress.factor)
+                loss = self.learn(self._batch(data.take(rows[low:high]), position), rate, epoch * steps + position.step)
+                position.step += 1
+                position.total += loss * (high - low)
+                position.seen += high - low
+                tick(position.step, steps)
+                if position.step < steps and stop():
+                    return False
+            self._position = None
+            self.epochs_done = epoch + 1
+            judged = {name: self.judge(part) for name, part in validation.items() if len(part)}
+            before = self.progress
+            if judged:
+                self.progress = before.after(_watched(judged, config), epoch + 1, config)
+            seconds = time.perf_counter() - start
+            record(
+                Epoch(
+                    epoch=epoch + 1,
+                    loss=position.total / max(position.seen, 1),
+                    accuracy={name: accuracy for name, (accuracy, _) in judged.items()},
+                    losses={name: loss for name, (_, loss) in judged.items()},
+                    learning_rate=rate,
+                    images_per_second=(position.seen - first) / seconds,
+                    seconds=seconds,
+                    best=self.progress.best_epoch == epoch + 1 or not judged,
+                )
             )
+            if stop():
+                return self.epochs_done >= config.epochs
+        return True
+
+    def learn(self, batch: Batch, rate: float, step: int = 0) -> float:
+        """One step at a learning rate; the loss. `step` counts from the run's start."""
+        config = self.config
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=config.bf16 and has_bf16(self.device)):
+            logits = self.network(batch.images, batch.cues).float()
+        smoothing = config.label_smoothing
+        loss = merged_cross_entropy(logits, batch.labels, batch.alternatives, smoothing)
+        if batch.partners is not None:
+            labels, alternatives = batch.labels[batch.partners], batch.alternatives[batch.partners]
+            other = merged_cross_entropy(logits, labels, alternatives, smoothing)
+            loss = batch.share * loss + (1 - batch.share) * other
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        self._average(step)
+        return float(loss.detach())
+
+    def batches(self, data: TrainingSet, count: int) -> Iterator[Batch]:
+        """`count` batches as epochs would show them, one epoch after another."""
+        epoch = 0
+        while count > 0:
+            position = _Position.at_start_of(epoch, self.config.seed)
+            rows = epoch_rows(data.repeats, self.config.seed, epoch)
+            for low, high in batch_bounds(rows, self.config.batch_size)[:count]:
+                yield self._batch(data.take(rows[low:high]), position)
+                count -= 1
+            epoch += 1
+
+    def _batch(self, part: TrainingSet, position: _Position) -> Batch:
+        config = self.config
+        cues = self.sampler.sample(part.labels, part.cues, part.pictures, part.alternatives >= 0, position.choice)
+        images = augment(torch.from_numpy(part.images).float() / 255, config.augment, position.noise)
+        batch = Batch(
+            images.to(self.device).contiguous(memory_format=torch.channels_last),
+            torch.from_numpy(cues).to(self.device),
+            torch.from_numpy(part.labels).to(self.device),
+            torch.from_numpy(part.alternatives).to(self.device),
+        )
+        if not config.mixup:
+            return batch
+        share = float(position.choice.beta(config.mixup, config.mixup))
+        return mixed(batch, share, torch.from_numpy(position.choice.permutation(len(part.labels))).to(self.device))
 
     def _average(self, step: int) -> None:
         """Exponential moving average of weights and statistics, faster at first so that it forgets the start."""
+        if not self.config.ema_decay:
+            return
         decay = min(self.config.ema_decay, (1 + step) / (10 + step))
         with torch.no_grad():
             for mean, now in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
@@ -131,41 +216,110 @@ class Trainer:
     def logits(self, images: npt.NDArray[np.uint8], cues: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """float32 (N, K) of the averaged network for ModelInput and cues."""
         out = []
+        size = max(1, _JUDGED_PIXELS // (images.shape[2] * images.shape[3]))
+        self.average.eval()
         with torch.inference_mode():
-            for first in range(0, len(images), 512):
-                image = torch.from_numpy(images[first : first + 512]).to(self.device).float() / 255
-                out.append(
-                    self.average(image, torch.from_numpy(cues[first : first + 512]).to(self.device)).float().cpu()
-                )
+            for first in range(0, len(images), size):
+                image = torch.from_numpy(images[first : first + size]).to(self.device).float() / 255
+                cue = torch.from_numpy(cues[first : first + size]).to(self.device)
+                out.append(self.average(image, cue).float().cpu())
         return torch.cat(out).numpy()
 
-    def accuracy(self, data: TrainingSet) -> float:
-        """Share of right first guesses of the averaged network, either case where the label's is unknown."""
+    def judge(self, data: TrainingSet) -> tuple[float, float]:
+        """Accuracy (0..1) and mean loss (nats) of the averaged network, either case where the label's is unknown."""
         cues = np.where(data.pictures[:, None], data.cues, 0).astype(np.float32)
-        guess = self.logits(data.images, cues)[:, : len(self.alphabet)].argmax(axis=1)
-        return float(((guess == data.labels) | (guess == data.alternatives)).mean())
+        logits = self.logits(data.images, cues)
+        guess = logits[:, : len(self.alphabet)].argmax(axis=1)
+        hit = (guess == data.labels) | (guess == data.alternatives)
+        loss = merged_cross_entropy(
+            torch.from_numpy(logits), torch.from_numpy(data.labels), torch.from_numpy(data.alternatives), 0.0
+        )
+        return float(hit.mean()), float(loss)
 
     def checkpoint(self, facts: dict[str, object]) -> Checkpoint:
-        """The state after the last whole epoch."""
-        tensors = network_tensors("network", self.network) | network_tensors("average", self.average)
+        """The state of the run, between two steps or two epochs."""
+        tensors = network_tensors("network", self.network)
+        if self.average is not self.network:
+            tensors |= network_tensors("average", self.average)
         tensors |= optimizer_tensors(self.optimizer) | random_tensors(self.device)
-        return Checkpoint(self.epochs_done, tensors, facts)
+        state: dict[str, object] = {"progress": dataclasses.asdict(self.progress)}
+        if self._position is not None:
+            here = self._position
+            tensors["random.noise"] = here.noise.get_state()
+            state["position"] = {"step": here.step, "total": here.total, "seen": here.seen,
+                                 "choice": here.choice.bit_generator.state}  # fmt: skip
+        return Checkpoint(self.epochs_done, tensors, facts | {"state": state})
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint of the same recipe."""
         restore_network("network", self.network, checkpoint.tensors)
-        restore_network("average", self.average, checkpoint.tensors)
+        if self.average is not self.network:
+            restore_network("average", self.average, checkpoint.tensors)
         restore_optimizer(self.optimizer, checkpoint.tensors)
         restore_random(self.device, checkpoint.tensors)
         self.epochs_done = checkpoint.epoch
+        state = checkpoint.facts.get("state", {})
+        try:
+            self.progress = Progress(**state.get("progress", {}))
+            self._position = None
+            if "position" in state:
+                here = state["position"]
+                position = _Position.at_start_of(checkpoint.epoch, self.config.seed)
+                position.noise.set_state(checkpoint.tensors["random.noise"])
+                position.choice.bit_generator.state = here["choice"]
+                position.step, position.total, position.seen = here["step"], here["total"], here["seen"]
+                self._position = position
+        except (TypeError, ValueError, KeyError, RuntimeError) as error:
+            raise ModelError(f"the checkpoint is damaged ({error}); start without --resume") from None
+
+    def load_kept(self, checkpoint: Checkpoint) -> None:
+        """Put the weights of `kept` into the network that is exported."""
+        restore_network("kept", self.average, checkpoint.tensors)
+
+    def kept(self) -> Checkpoint:
+        """The weights that would be exported now, without what only learning needs."""
+        return Checkpoint(self.epochs_done, network_tensors("kept", self.average), {})
 
 
 @dataclass(frozen=True, slots=True)
-class _Batch:
+class Batch:
+    """What one step learns from."""
+
     images: Tensor
+    """float32 (N, 1, height, width), 0..1."""
     cues: Tensor
+    """float32 (N, 4)."""
     labels: Tensor
+    """int64 (N,)."""
     alternatives: Tensor
+    """int64 (N,), -1 where the label is certain."""
+    partners: Tensor | None = field(default=None)
+    """int64 (N,): the image that each is mixed with; None where nothing is."""
+    share: float = 1.0
+    """Share (0..1) of the image itself."""
+
+
+def mixed(batch: Batch, share: float, partners: Tensor) -> Batch:
+    """`share` of every image and cue, and the rest of its partner's (mixup, Zhang et al. 2018)."""
+    return dataclasses.replace(
+        batch,
+        images=share * batch.images + (1 - share) * batch.images[partners],
+        cues=share * batch.cues + (1 - share) * batch.cues[partners],
+        partners=partners,
+        share=share,
+    )
+
+
+def frame_of(config: TrainConfig) -> Frame:
+    """The frame that the recipe's network takes; its weights are not made."""
+    with torch.device("meta"):
+        return build_network(config.network, 2).frame
+
+
+def _watched(judged: dict[str, tuple[float, float]], config: TrainConfig) -> float:
+    """What plateau, early stopping and `keep` go by, larger is better."""
+    values = [accuracy if config.watch == "accuracy" else -loss for accuracy, loss in judged.values()]
+    return float(np.mean(np.array(values)))
 
 
 def has_bf16(device: torch.device) -> bool:
@@ -186,6 +340,24 @@ def epoch_rows(repeats: npt.NDArray[np.float32], seed: int, epoch: int) -> npt.N
     return rows
 
 
+def balanced(repeats: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """`repeats` scaled so that an epoch shows every class equally often and as many images as before."""
+    shown = np.bincount(labels, weights=repeats)
+    present = shown > 0
+    wanted = np.zeros(len(shown))
+    wanted[present] = shown.sum() / present.sum() / shown[present]
+    return np.asarray(repeats * wanted[labels], dtype=np.float32)
+
+
+def batch_bounds(rows: npt.NDArray[np.int64], size: int) -> list[tuple[int, int]]:
+    """Half-open ranges of about `size` rows; a single row left over joins the batch before it, since statistics of
+    one image are none."""
+    starts = list(range(0, len(rows), size))
+    if len(starts) > 1 and len(rows) - starts[-1] == 1:
+        starts.pop()
+    return list(zip(starts, [*starts[1:], len(rows)][: len(starts)], strict=True))
+
+
 def merged_cross_entropy(logits: Tensor, labels: Tensor, alternatives: Tensor, smoothing: float) -> Tensor:
     """Mean cross-entropy; where `alternatives` names a second class, of the two classes' joint probability.
 
@@ -196,10 +368,3 @@ def merged_cross_entropy(logits: Tensor, labels: Tensor, alternatives: Tensor, s
     other = log_probability.gather(1, alternatives.clamp(min=0)[:, None])[:, 0]
     joint = torch.where(alternatives >= 0, torch.logaddexp(own, other), own)
     return -((1 - smoothing) * joint + smoothing * log_probability.mean(dim=1)).mean()
-
-
-def _decayed(network: nn.Module, decay: float) -> list[dict[str, object]]:
-    """Weight decay on matrices and kernels only; norms and biases are left free."""
-    wide = [p for p in network.parameters() if p.ndim > 1]
-    thin = [p for p in network.parameters() if p.ndim <= 1]
-    return [{"params": wide, "weight_decay": decay}, {"params": thin, "weight_decay": 0.0}]

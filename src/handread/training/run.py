@@ -1,14 +1,18 @@
 """A recipe, from its file to a finished run folder.
 
-RUN/ holds config.json, environment.json, history.csv, last.safetensors and, when done, model.onnx.
+RUN/ holds config.json, environment.json, architecture.json, sources.json, history.csv, last.safetensors, with
+`keep = "best"` best.safetensors and, when done, curves.png, model.onnx and report.html.
 """
 
 from __future__ import annotations
 
 import csv
+import dataclasses
+import gzip
 import io
 import json
 import platform
+import tarfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,27 +25,40 @@ from handread.alphabet import Alphabet
 from handread.card import ModelCard
 from handread.data.atomic import write_atomic
 from handread.errors import ConfigError, ModelError
-from handread.networks.base import parameter_count
+from handread.frame import Frame
+from handread.networks.base import Network, keras_parameter_count, layers_of, parameter_count
+from handread.reports.run import run_page
+from handread.training.baseline import BASELINES, train_baseline
+from handread.training.baseline import FRAME as BASELINE_FRAME
 from handread.training.calibrate import Calibration, Judged, calibrate
-from handread.training.checkpoint import load_checkpoint, save_checkpoint
-from handread.training.config import config_from, config_to, load_recipe
+from handread.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from handread.training.config import TrainConfig, config_from, config_to, load_recipe
+from handread.training.curves import Board, draw_curves
 from handread.training.export import export_network
 from handread.training.loop import Epoch, Trainer
 from handread.training.sources import Prepared, TrainingSet, prepare
 
 CHECKPOINT = "last.safetensors"
+BEST = "best.safetensors"
+MODEL = "model.onnx"
 
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """What the caller wants to hear of a run."""
+    """What the caller wants to hear of a run, and whether it is to stop."""
 
     loading: Callable[[str], None] = lambda name: None
     """A source is being loaded."""
+    skipped: Callable[[Sequence[str], int], None] = lambda names, kept: None
+    """These pictures cannot be read and are left out; so many others are kept."""
+    begin: Callable[[TrainConfig, int, int], None] = lambda config, images, epochs_done: None
+    """The training begins, or goes on after some epochs."""
     step: Callable[[int, int, int], None] = lambda epoch, done, total: None
     """Steps done of an epoch's total."""
     epoch: Callable[[Epoch], None] = lambda epoch: None
     """An epoch is done and saved."""
+    stop: Callable[[], bool] = lambda: False
+    """Asked after every step: True saves everything and ends."""
 
 
 def train_recipe(
@@ -52,51 +69,113 @@ def train_recipe(
     resume: bool = False,
     *,
     watcher: Watcher | None = None,
-) -> Path:
+    tensorboard: bool = False,
+    skip_broken: bool = False,
+) -> Path | None:
     """Run a recipe on `data` into the folder `out`; gives the path of the finished model.onnx.
 
-    Raises `ConfigError` when `out` holds another run and `resume` is not asked for, or when the run to resume
-    had another recipe or other data.
+    None when `watcher.stop` ended the run before its time: resumed, it comes to the same weights bit for bit on the
+    same machine. Raises `ConfigError` when `out` holds another run and `resume` is not asked for, or when the run to
+    resume had another recipe or other data.
     """
     watcher = watcher or Watcher()
     config = load_recipe(recipe, overrides)
     checkpoint = out / CHECKPOINT
-    if checkpoint.exists() and not resume:
+    if not resume and (checkpoint.exists() or (out / MODEL).exists()):
         raise ConfigError(f"{out} holds a run already; go on with --resume or choose another folder")
-    prepared = prepare(config, data, watcher.loading)
-    if not len(prepared.training):
-        raise ConfigError(f"there is nothing to train on in {data}; check --data and the recipe's sources")
-    digest = prepared.training.digest()
+    if config.network in BASELINES:
+        prepared = _prepared(config, data, watcher, BASELINE_FRAME, skip_broken)
+        _describe(out, config, {})
+        write_sources(out, prepared)
+        path = train_baseline(config, prepared, recipe.name, out, watcher)
+        write_atomic(out / "report.html", run_page(out).encode())
+        return path
+    saved = _resumed(checkpoint, config) if resume and checkpoint.exists() else None
     trainer = Trainer(config)
+    prepared = _prepared(config, data, watcher, trainer.network.frame, skip_broken)
+    digest = prepared.training.digest()
     history: list[dict[str, float]] = []
-    if resume and checkpoint.exists():
-        saved = load_checkpoint(checkpoint)
-        if not isinstance(saved.facts.get("config"), dict) or not {"data", "history"} <= set(saved.facts):
-            raise ModelError(f"the checkpoint {checkpoint} says nothing of its run; start without --resume")
-        if config_from(saved.facts["config"]) != config:
-            raise ConfigError(f"the run in {out} had another recipe; resume it with the same one")
+    if saved is not None:
         if saved.facts["data"] != digest:
             raise ConfigError(f"the run in {out} saw other data; resume it with the same --data")
         trainer.restore(saved)
         history = list(saved.facts["history"])
-    out.mkdir(parents=True, exist_ok=True)
-    write_atomic(out / "config.json", json.dumps(config_to(config), indent=1).encode())
-    write_atomic(out / "environment.json", json.dumps(environment(trainer), indent=1).encode())
+    _describe(out, config, environment(trainer), trainer.network)
+    write_sources(out, prepared)
+    board = Board(out / "tensorboard") if tensorboard else None
+    facts: dict[str, object] = {"config": config_to(config), "data": digest, "history": history}
 
     def record(epoch: Epoch) -> None:
-        row = {"epoch": float(epoch.epoch), "loss": epoch.loss, "seconds": epoch.seconds}
-        history.append(row | {f"accuracy {name}": value for name, value in epoch.accuracy.items()})
-        facts: dict[str, object] = {"config": config_to(config), "data": digest, "history": history}
+        history.append(_row(epoch))
+        if config.keep == "best" and epoch.best:
+            save_checkpoint(out / BEST, trainer.kept())
         save_checkpoint(checkpoint, trainer.checkpoint(facts))
         write_atomic(out / "history.csv", _csv(history))
+        if board is not None:
+            board.add(history[-1])
         watcher.epoch(epoch)
 
     def tick(done: int, total: int) -> None:
         watcher.step(trainer.epochs_done + 1, done, total)
 
-    trainer.fit(prepared.training, prepared.validation, record=record, tick=tick)
-    write_sources(out, prepared)
-    return finish(trainer, prepared, recipe.name, out)
+    watcher.begin(config, len(prepared.training), trainer.epochs_done)
+    done = trainer.fit(prepared.training, prepared.validation, record=record, tick=tick, stop=watcher.stop)
+    if not done:
+        save_checkpoint(checkpoint, trainer.checkpoint(facts))
+    if history:
+        draw_curves(history, out / "curves.png", title=config.name)
+    if not done:
+        return None
+    if config.keep == "best":
+        trainer.load_kept(load_checkpoint(out / BEST))
+    path = finish(trainer, prepared, recipe.name, out)
+    write_atomic(out / "report.html", run_page(out).encode())
+    return path
+
+
+def _prepared(config: TrainConfig, data: str, watcher: Watcher, frame: Frame, skip_broken: bool) -> Prepared:
+    prepared = prepare(config, data, watcher.loading, frame=frame, skip_broken=skip_broken)
+    watcher.skipped(prepared.skipped, len(prepared.training))
+    if not len(prepared.training):
+        raise ConfigError(f"there is nothing to train on in {data}; check --data and the recipe's sources")
+    return prepared
+
+
+def _resumed(checkpoint: Path, config: TrainConfig) -> Checkpoint:
+    saved = load_checkpoint(checkpoint)
+    if not isinstance(saved.facts.get("config"), dict) or not {"data", "history"} <= set(saved.facts):
+        raise ModelError(f"the checkpoint {checkpoint} says nothing of its run; start without --resume")
+    if config_from(saved.facts["config"]) != config:
+        raise ConfigError(f"the run in {checkpoint.parent} had another recipe; resume it with the same one")
+    return saved
+
+
+def _describe(out: Path, config: TrainConfig, surroundings: dict[str, object], network: Network | None = None) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    write_atomic(out / "config.json", json.dumps(config_to(config), indent=1).encode())
+    if network is not None:
+        write_atomic(out / "environment.json", json.dumps(surroundings, indent=1).encode())
+        write_atomic(out / "architecture.json", json.dumps(architecture(config, network), indent=1).encode())
+
+
+def architecture(config: TrainConfig, network: Network) -> dict[str, object]:
+    """The network in plain words: what builds it again, its input, its layers and their parameters."""
+    return {
+        "network": config.network,
+        "outputs": len(Alphabet.of(config.alphabet)) + config.reject,
+        "input": dataclasses.asdict(network.frame),
+        "cues": network.uses_cues,
+        "parameters": parameter_count(network),
+        "keras_parameters": keras_parameter_count(network),
+        "layers": layers_of(network),
+    }
+
+
+def _row(epoch: Epoch) -> dict[str, float]:
+    row = {"epoch": float(epoch.epoch), "loss": epoch.loss, "seconds": epoch.seconds,
+           "learning_rate": epoch.learning_rate}  # fmt: skip
+    row |= {f"accuracy {name}": value for name, value in epoch.accuracy.items()}
+    return row | {f"loss {name}": value for name, value in epoch.losses.items()}
 
 
 def write_sources(out: Path, prepared: Prepared) -> None:
@@ -116,12 +195,12 @@ def finish(trainer: Trainer, prepared: Prepared, recipe: str, out: Path) -> Path
     network = trainer.average
     card = ModelCard(
         name=config.name, version=config.version, alphabet="".join(Alphabet.of(config.alphabet)),
-        height=network.size, width=network.size, temperature=found.temperature,
+        temperature=found.temperature,
         accept_above=found.accept_above, ink_above=found.ink_above,
         alphabet_above=found.alphabet_above,
         has_none=config.reject, has_cues=network.uses_cues,
         data=prepared.sources, recipe=recipe, scores=scores,
-    )  # fmt: skip
+    ).with_frame(network.frame)  # fmt: skip
     path = out / "model.onnx"
     export_network(network, card, path)
     return path
@@ -148,6 +227,30 @@ def export_run(run: Path, out: Path, int8: bool = False) -> Path:
         data = quantise(data)
         Session.from_bytes(data)
     write_atomic(out, data)
+    return out
+
+
+PACKED = ("config.json", "environment.json", "architecture.json", "sources.json", "history.csv", "curves.png",
+          "model.onnx", "report.html")  # fmt: skip
+"""What of a run goes into an archive: everything but the checkpoints."""
+
+
+def pack_run(run: Path, out: Path) -> Path:
+    """Pack a finished run without its checkpoints into `out`, a tar.gz whose bytes depend on the files alone."""
+    if not (run / MODEL).exists():
+        raise ModelError(f"{run} holds no model.onnx; finish the run with handread train ... --resume")
+    buffer = io.BytesIO()
+    with (
+        gzip.GzipFile(filename="", fileobj=buffer, mode="wb", mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        for name in PACKED:
+            if (run / name).exists():
+                content = (run / name).read_bytes()
+                entry = tarfile.TarInfo(f"{run.resolve().name}/{name}")
+                entry.size, entry.mode = len(content), 0o644
+                archive.addfile(entry, io.BytesIO(content))
+    write_atomic(out, buffer.getvalue())
     return out
 
 

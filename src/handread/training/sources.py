@@ -6,9 +6,11 @@ other scripts) and ``pairs`` (two characters of the sources before it side by si
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +20,12 @@ from handread.alphabet import Alphabet
 from handread.card import DataSource
 from handread.data.images import LabelledImages
 from handread.data.load import load_data
-from handread.data.split import split_off
+from handread.data.reader import TRAINING
+from handread.data.split import split_last, split_off
 from handread.errors import ConfigError
+from handread.frame import DEFAULT_FRAME, Frame
 from handread.imaging.cues import picture_cue, unknown_cues
-from handread.imaging.glyph import SIZE, ink_bounds, normalise
+from handread.imaging.glyph import ink_bounds, normalise
 from handread.training.config import SourceConfig, TrainConfig
 from handread.types import Box
 
@@ -34,7 +38,7 @@ class TrainingSet:
     """Normalised inputs with their targets; every array has one row an image."""
 
     images: npt.NDArray[np.uint8]
-    """uint8 (N, 1, 32, 32)."""
+    """uint8 (N, 1, height, width)."""
     labels: npt.NDArray[np.int64]
     """int64 (N,); len(alphabet) is "no character"."""
     alternatives: npt.NDArray[np.int64]
@@ -55,6 +59,11 @@ class TrainingSet:
         """The given rows, in order."""
         return TrainingSet(*(getattr(self, name)[rows] for name in self.__slots__))
 
+    def relabelled(self, places: npt.NDArray[np.int64]) -> TrainingSet:
+        """Class k becomes class ``places[k]``; other classes of doubtful labels likewise."""
+        others = np.where(self.alternatives >= 0, places[self.alternatives], NO_CHARACTER)
+        return dataclasses.replace(self, labels=places[self.labels], alternatives=others)
+
     def digest(self) -> str:
         """Checksum of everything that is trained on: a resumed run must see the same."""
         total = hashlib.sha256()
@@ -71,10 +80,21 @@ class Prepared:
     validation: dict[str, TrainingSet]
     """By source; never trained on."""
     sources: tuple[DataSource, ...]
+    skipped: tuple[str, ...] = ()
+    """Pictures that could not be read and were left out because the caller asked for it."""
 
 
-def prepare(config: TrainConfig, data: str, progress: Callable[[str], None] = lambda name: None) -> Prepared:
-    """Load and normalise everything a recipe names; `data` is the --data of the command line.
+def prepare(
+    config: TrainConfig,
+    data: str,
+    progress: Callable[[str], None] = lambda name: None,
+    *,
+    frame: Frame = DEFAULT_FRAME,
+    skip_broken: bool = False,
+) -> Prepared:
+    """Load everything a recipe names and lay it into `frame`; `data` is the --data of the command line.
+
+    `skip_broken` leaves out pictures that cannot be read and names them.
 
     Raises `DataError` or `ConfigError` naming the source that fails.
     """
@@ -83,27 +103,37 @@ def prepare(config: TrainConfig, data: str, progress: Callable[[str], None] = la
     parts: list[TrainingSet] = []
     validation: dict[str, TrainingSet] = {}
     cards: list[DataSource] = []
+    skipped: list[str] = []
     for index, source in enumerate(rows):
         progress(source.data or data)
         if source.data in _DRAWN:
             if source.data != "synthetic" and not config.reject:
                 raise ConfigError(f"the source {source.data!r} needs reject = true: it has no character in it")
-            part = _DRAWN[source.data](source, alphabet, config.seed + index, parts)
+            part = _DRAWN[source.data](source, alphabet, config.seed + index, parts, frame)
             name, kept = source.data, part
         else:
-            loaded = load_data(_locate(source, data), split=source.split or None)
+            loaded = load_data(
+                _locate(source, data), split=source.split or TRAINING, frame=frame, skip_broken=skip_broken
+            )
             name = source.data or loaded.name
+            skipped += loaded.skipped
+            if source.count and source.count < len(loaded):
+                loaded = loaded.take(
+                    np.sort(np.random.default_rng(config.seed).permutation(len(loaded))[: source.count])
+                )
             if source.held_out_fraction:
-                loaded, out = split_off(loaded, source.held_out_fraction, config.seed)
-                validation[name] = _from_images(out, alphabet, 1.0, index)
-            kept = _from_images(loaded, alphabet, source.repeat, index)
+                divide = split_last if source.held_out == "last" else partial(split_off, seed=config.seed)
+                loaded, out = divide(loaded, source.held_out_fraction)
+                validation[name] = _from_images(out, alphabet, 1.0, index, frame)
+            kept = _from_images(loaded, alphabet, source.repeat, index, frame)
         parts.append(kept)
         cards.append(DataSource(name, len(kept), source.licence, source.origin))
     for source in config.validation:
         progress(source.data)
-        loaded = load_data(_locate(source, data), split=source.split or None)
-        validation[source.data] = _from_images(loaded, alphabet, 1.0, -1)
-    return Prepared(_join(parts), validation, tuple(cards))
+        loaded = load_data(_locate(source, data), split=source.split or None, frame=frame, skip_broken=skip_broken)
+        skipped += loaded.skipped
+        validation[source.data] = _from_images(loaded, alphabet, 1.0, -1, frame)
+    return Prepared(join(parts), validation, tuple(cards), tuple(skipped))
 
 
 def _locate(source: SourceConfig, data: str) -> str:
@@ -113,12 +143,18 @@ def _locate(source: SourceConfig, data: str) -> str:
     return str(below) if below.exists() else source.data
 
 
-def _join(parts: list[TrainingSet]) -> TrainingSet:
+def join(parts: list[TrainingSet]) -> TrainingSet:
+    """All rows of all parts, in order."""
     return TrainingSet(*(np.concatenate([getattr(p, name) for p in parts]) for name in TrainingSet.__slots__))
 
 
-def _from_images(data: LabelledImages, alphabet: Alphabet, repeat: float, origin: int) -> TrainingSet:
-    images = data.images[:, None] if data.normalised else normalise(data.images)
+def characters_of(data: LabelledImages, alphabet: Alphabet, frame: Frame) -> TrainingSet:
+    """A loaded set as rows to train on, each seen once an epoch; raises `ConfigError` for an unknown character."""
+    return _from_images(data, alphabet, 1.0, 0, frame)
+
+
+def _from_images(data: LabelledImages, alphabet: Alphabet, repeat: float, origin: int, frame: Frame) -> TrainingSet:
+    images = data.as_input(frame).images[:, None]
     labels = _classes(data, alphabet)
     alternatives = np.full(len(data), NO_CHARACTER, dtype=np.int64)
     if data.case_known is not None:
@@ -180,17 +216,21 @@ def _frame_cues(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     return cues
 
 
-def _synthetic(source: SourceConfig, alphabet: Alphabet, seed: int, before: list[TrainingSet]) -> TrainingSet:
+def _synthetic(
+    source: SourceConfig, alphabet: Alphabet, seed: int, before: list[TrainingSet], frame: Frame
+) -> TrainingSet:
     from handread.data.synthetic import synthetic_characters
 
     drawn = synthetic_characters(source.count, alphabet=alphabet, seed=seed)
-    return _rows(normalise(drawn.images), drawn.labels, unknown_cues(len(drawn)), source.repeat, len(before))
+    return _rows(normalise(drawn.images, frame), drawn.labels, unknown_cues(len(drawn)), source.repeat, len(before))
 
 
-def _non_characters(source: SourceConfig, alphabet: Alphabet, seed: int, before: list[TrainingSet]) -> TrainingSet:
+def _non_characters(
+    source: SourceConfig, alphabet: Alphabet, seed: int, before: list[TrainingSet], frame: Frame
+) -> TrainingSet:
     from handread.data.synthetic import non_characters
 
-    drawn = normalise(non_characters(source.count, seed=seed))
+    drawn = normalise(non_characters(source.count, seed=seed), frame)
     labels = np.full(len(drawn), len(alphabet), np.int64)
     return _rows(drawn, labels, _random_cues(len(drawn), seed), source.repeat, len(before))
 
@@ -211,7 +251,7 @@ _THIN = frozenset("1lIijtrfJ|")
 """Characters of which two side by side can make a third (cl: d, ll: H, vv: w is rarer and left to chance)."""
 
 
-def _pairs(source: SourceConfig, alphabet: Alphabet, seed: int, before: list[TrainingSet]) -> TrainingSet:
+def _pairs(source: SourceConfig, alphabet: Alphabet, seed: int, before: list[TrainingSet], frame: Frame) -> TrainingSet:
     if not before:
         raise ConfigError("the source 'pairs' needs another source before it, to take characters from")
     rng = np.random.default_rng(seed)
@@ -221,20 +261,21 @@ def _pairs(source: SourceConfig, alphabet: Alphabet, seed: int, before: list[Tra
     usable = np.flatnonzero(~thin[labels])
     if not len(usable):
         raise ConfigError("the source 'pairs' found no characters in the sources before it")
-    frames = np.zeros((source.count, SIZE, 2 * SIZE + 16), dtype=np.uint8)
-    for frame in frames:
+    height, width = frame.shape
+    sheets = np.zeros((source.count, height, 2 * width + 16), dtype=np.uint8)
+    for sheet in sheets:
         first, second = images[rng.choice(usable, 2)]
         gap = int(rng.integers(-3, 7))
         drop = int(rng.integers(-4, 5))
         right = int(np.flatnonzero(first.max(axis=0) > 60).max(initial=0)) + 1
-        left = int(np.flatnonzero(second.max(axis=0) > 60).min(initial=SIZE))
-        frame[:, :SIZE] = first
+        left = int(np.flatnonzero(second.max(axis=0) > 60).min(initial=width))
+        sheet[:, :width] = first
         start = right + gap - left
-        a, b = max(0, start), min(frame.shape[1], start + SIZE)
+        a, b = max(0, start), min(sheet.shape[1], start + width)
         moved = np.roll(second, drop, axis=0)[:, a - start : b - start]
-        frame[:, a:b] = np.maximum(frame[:, a:b], moved)
-    none = np.full(len(frames), len(alphabet), np.int64)
-    return _rows(normalise(frames), none, _random_cues(len(frames), seed), source.repeat, len(before))
+        sheet[:, a:b] = np.maximum(sheet[:, a:b], moved)
+    none = np.full(len(sheets), len(alphabet), np.int64)
+    return _rows(normalise(sheets, frame), none, _random_cues(len(sheets), seed), source.repeat, len(before))
 
 
 _DRAWN = {"synthetic": _synthetic, "non-characters": _non_characters, "pairs": _pairs}

@@ -1,0 +1,215 @@
+"""From a folder of somebody's characters and a finished recogniser to a recogniser of that hand."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from handread.alphabet import Alphabet
+from handread.card import DataSource, ModelCard
+from handread.data.images import LabelledImages
+from handread.data.load import load_data
+from handread.data.reader import TRAINING
+from handread.data.split import split_off
+from handread.errors import DataError, ModelError
+from handread.imaging.strokes import CHARACTERS
+from handread.networks.base import Network
+from handread.networks.build import build_network
+from handread.runtime import store
+from handread.training.calibrate import Judged, fit_temperature
+from handread.training.config import SourceConfig, TrainConfig
+from handread.training.export import export_network
+from handread.training.finetune import LearnConfig, between, fine_tune, logits_of
+from handread.training.restore import restore_exported
+from handread.training.sources import TrainingSet, characters_of, join, prepare
+
+HELD_OUT = 0.2
+"""Share of the pictures on which it is decided how far to move."""
+ENOUGH = 40
+"""With fewer pictures held out nothing can be decided by them: all are learned from ..."""
+CAUTIOUS = 0.7
+"""... and so far it goes, or the whole way where there is a new character, which the old weights do not know."""
+SHARES = (0.0, 0.25, 0.5, 0.7, 0.85, 1.0)
+"""How far from the old weights to the new ones: the choices."""
+ENOUGH_TO_CALIBRATE = 200
+DRAWN, SCRIBBLED = 6_000, 2_000
+"""Characters and scribbles drawn to rehearse with."""
+NEVER = -4.0
+"""Bias of a new character in a network that has not seen it yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What came of it; accuracies are shares of right first guesses, 0..1."""
+
+    path: Path
+    pictures: int
+    """Learned from, held-out ones included."""
+    held_out: int
+    before: float
+    """On the held-out pictures; NaN where there are too few."""
+    after: float
+    share: float
+    """How far the weights moved towards the new ones."""
+    new_characters: str
+    """Characters that the old recogniser did not know."""
+    skipped: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LearnWatcher:
+    """What the caller wants to hear."""
+
+    loading: Callable[[int, int], None] = lambda done, total: None
+    """Pictures read of their total."""
+    stage: Callable[[str], None] = lambda sentence: None
+    step: Callable[[int, int], None] = lambda done, total: None
+
+
+def learn(
+    data: str,
+    start: str | Path,
+    out: Path,
+    *,
+    validate: str | None = None,
+    config: LearnConfig | None = None,
+    skip_broken: bool = False,
+    watcher: LearnWatcher | None = None,
+) -> Learned:
+    """Learn the characters in `data` on top of the recogniser `start` (a shipped name or a file) and write `out`.
+
+    A part of the pictures is held out, by writers where they are known, or `validate` names others: by them it is
+    chosen how far to move from the old weights, then everything is learned from once more. Characters that `start`
+    does not know become new classes. Raises `DataError` and `ModelError`; nothing is written then.
+    """
+    config, watcher = config or LearnConfig(), watcher or LearnWatcher()
+    restored = restore_exported(store.load(start), str(start))
+    old_card = restored.card
+    items = load_data(data, split=TRAINING, frame=old_card.frame, skip_broken=skip_broken, progress=watcher.loading)
+    if not len(items):
+        raise DataError(f"{data} holds no pictures to learn from")
+    known = Alphabet.of(old_card.alphabet)
+    new = "".join(dict.fromkeys(c for c in items.characters() if c not in known))
+    alphabet = Alphabet.of(known.characters + tuple(new)) if new else known
+    old = extended(restored.network, restored.kind, len(known), len(new), old_card.has_none)
+    rest, held = _divide(items, validate, old_card, config.seed)
+    watcher.stage("drawing characters to rehearse with")
+    rehearsal = _rehearsal(alphabet, old_card, config.seed)
+    own, held_set = (None if part is None else characters_of(part, alphabet, old_card.frame) for part in (rest, held))
+    assert own is not None
+
+    share, temperature = 1.0 if new else CAUTIOUS, old_card.temperature
+    before = after = float("nan")
+    if held_set is not None:
+        watcher.stage(f"learning {len(own):,} pictures, {len(held_set):,} held out to judge by")
+        tried = fine_tune(old, own, rehearsal, alphabet, config, tick=watcher.step)
+        anchor = anchored(old, tried, len(known), len(new))
+        right = [_accuracy(between(anchor, tried, s), held_set, len(alphabet)) for s in SHARES]
+        best = shortest(right, len(held_set))
+        share, before, after = SHARES[best], right[0], right[best]
+        if len(held_set) >= ENOUGH_TO_CALIBRATE:
+            judged = Judged(logits_of(between(anchor, tried, share), held_set), held_set.labels)
+            temperature = round(fit_temperature([judged], len(alphabet)), 4)
+        if validate is None:
+            own = join([own, held_set])
+    if held_set is None or validate is None:
+        watcher.stage(f"learning all {len(own):,} pictures")
+        tried = fine_tune(old, own, rehearsal, alphabet, config, tick=watcher.step)
+    network = between(anchored(old, tried, len(known), len(new)), tried, share)
+    scores = dict(old_card.scores)
+    if held_set is not None:
+        scores |= {f"held out of {items.name}, before": round(before, 5), f"held out of {items.name}": round(after, 5)}
+    card = ModelCard(
+        name=out.stem, version="1", alphabet="".join(alphabet), temperature=temperature,
+        accept_above=old_card.accept_above, ink_above=old_card.ink_above, alphabet_above=old_card.alphabet_above,
+        has_none=old_card.has_none, has_cues=old_card.has_cues,
+        data=(*old_card.data, DataSource(items.name, len(items), "", "learned on top")),
+        recipe=f"handread learn, from {old_card.name} {old_card.version}", scores=scores, licence=old_card.licence,
+    ).with_frame(old_card.frame)  # fmt: skip
+    export_network(network, card, out)
+    return Learned(out, len(items), 0 if held is None else len(held), before, after, share, new, items.skipped)
+
+
+def shortest(right: Sequence[float], count: int) -> int:
+    """Place of the shortest way that is as good as the best, to one standard error of its accuracy over `count`.
+
+    Farther than the held-out pictures can tell is only forgetting (the rule is that of Breiman et al. 1984).
+    """
+    best = max(right)
+    error = math.sqrt(best * (1 - best) / count)
+    return next(place for place, accuracy in enumerate(right) if accuracy >= best - error)
+
+
+def _divide(
+    items: LabelledImages, validate: str | None, card: ModelCard, seed: int
+) -> tuple[LabelledImages, LabelledImages | None]:
+    if validate is not None:
+        return items, load_data(validate, split=None, frame=card.frame)
+    if round(HELD_OUT * len(items)) < ENOUGH:
+        return items, None
+    return split_off(items, HELD_OUT, seed)
+
+
+def _rehearsal(alphabet: Alphabet, card: ModelCard, seed: int) -> TrainingSet:
+    drawable = "".join(c for c in alphabet if c in CHARACTERS)
+    if not drawable:
+        raise ModelError(f"{card.name} knows no character that can be drawn, so there is nothing to rehearse with")
+    sources = [SourceConfig(data="synthetic", count=DRAWN)]
+    if card.has_none:
+        sources.append(SourceConfig(data="non-characters", count=SCRIBBLED))
+    drawn = prepare(
+        TrainConfig(alphabet=drawable, reject=card.has_none, sources=tuple(sources), seed=seed), "", frame=card.frame
+    ).training
+    # only the answers of the old network matter, but cues are drawn by label
+    places = np.array([*alphabet.indices_of(Alphabet.of(drawable)), len(alphabet)], dtype=np.int64)
+    return drawn.relabelled(places)
+
+
+def _accuracy(network: Network, data: TrainingSet, classes: int) -> float:
+    guess = logits_of(network, data)[:, :classes].argmax(axis=1)
+    return float(((guess == data.labels) | (guess == data.alternatives)).mean())
+
+
+def extended(network: Network, kind: str, known: int, new: int, has_none: bool) -> Network:
+    """The same network with `new` more classes after the `known` ones, which it answers never, or hardly."""
+    if not new:
+        return network
+    result = build_network(kind, known + new + has_none).eval()
+    state, before = result.state_dict(), network.state_dict()
+    head = last_linear(network)
+    for name, tensor in before.items():
+        if not name.startswith(f"{head}."):
+            state[name] = tensor
+    weight, bias = before[f"{head}.weight"], before[f"{head}.bias"]
+    state[f"{head}.weight"] = torch.cat([weight[:known], torch.zeros(new, weight.shape[1]), weight[known:]])
+    state[f"{head}.bias"] = torch.cat([bias[:known], torch.full((new,), NEVER), bias[known:]])
+    result.load_state_dict(copy.deepcopy(state))
+    return result
+
+
+def anchored(old: Network, learned: Network, known: int, new: int) -> Network:
+    """`old` with what `learned` knows of the new classes: half a way to something never seen leads nowhere."""
+    if not new:
+        return old
+    result = copy.deepcopy(old)
+    head = last_linear(old)
+    mine, theirs = result.get_submodule(head), learned.get_submodule(head)
+    assert isinstance(mine, nn.Linear)
+    assert isinstance(theirs, nn.Linear)
+    with torch.no_grad():
+        mine.weight[known : known + new] = theirs.weight[known : known + new]
+        mine.bias[known : known + new] = theirs.bias[known : known + new]
+    return result
+
+
+def last_linear(network: nn.Module) -> str:
+    """Name of the last linear layer, which gives the logits."""
+    names = [str(name) for name, layer in network.named_modules() if isinstance(layer, nn.Linear)]
+    return names[-1]
