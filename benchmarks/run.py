@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import accuracy, reading
+from benchmarks import accuracy, baselines, reading, serving
 from benchmarks.results import README, update_page, write_csv
 
 
@@ -24,8 +24,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     names.choices["accuracy"].add_argument("--data", type=Path, required=True, metavar="FOLDER", help="the data sets")
     names.choices["accuracy"].add_argument("--model", default="handread", help="a shipped name or a file")
     names.choices["reading"].add_argument("--runs", type=int, default=9, help="turns of each measure, default 9")
+    classic = names.add_parser("baselines", help="what scikit-learn's classic classifiers come to on MNIST")
+    classic.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="the data sets")
+    classic.add_argument("--recipe", action="append", choices=baselines.RECIPES, help="only this one; may be repeated")
+    load = names.add_parser("serving", help="how the server bears load; puts its table into docs/serving.md too")
+    load.add_argument("--seconds", type=int, default=60, help="of the main part, default 60")
     wanted = parser.parse_args(arguments)
-    if wanted.name == "accuracy":
+    if wanted.name == "serving":
+        found = serving.measure(wanted.seconds, print)
+        write_csv(serving.FILE, found)
+        update_page(serving.PAGE, "load", serving.table(found))
+    elif wanted.name == "baselines":
+        write_csv(
+            baselines.FILE, baselines.merged(baselines.measure(wanted.data, wanted.recipe or baselines.RECIPES, print))
+        )
+    elif wanted.name == "accuracy":
         rows = accuracy.measure(wanted.data, wanted.model, print)
         write_csv(accuracy.FILE, rows)
         if wanted.update_readme:

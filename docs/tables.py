@@ -2,8 +2,8 @@
 
     python docs/tables.py
 
-Each stands between ``<!-- options read -->`` and ``<!-- /options read -->``, or ``<!-- fields TrainConfig -->`` and
-its end, in a page below docs/. A test compares, so that no option stays undocumented.
+Each stands between ``<!-- options read -->`` and ``<!-- /options read -->`` (``<!-- options data fetch -->`` for a
+command of a group), or ``<!-- fields TrainConfig -->`` and its end, in a page below docs/. A test compares, so that no option stays undocumented.
 """
 
 from __future__ import annotations
@@ -23,19 +23,29 @@ sys.path.insert(0, str(HERE.parent))
 
 from benchmarks.results import markdown, put_between, replace  # noqa: E402
 from handread.cli.main import LazyGroup, group  # noqa: E402
-from handread.training.config import AugmentConfig, SourceConfig, TrainConfig  # noqa: E402
+from handread.training.config import AugmentConfig, BaselineConfig, SourceConfig, TrainConfig  # noqa: E402
 
-KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in (TrainConfig, SourceConfig, AugmentConfig)}
-_MARKER = re.compile(r"<!-- (options|fields) (\w+) -->")
+KINDS: dict[str, type[Any]] = {
+    kind.__name__: kind for kind in (TrainConfig, SourceConfig, AugmentConfig, BaselineConfig)
+}
+_MARKER = re.compile(r"<!-- (options|fields) (\w+(?: \w+)*) -->")
 
 
-def options_table(name: str) -> str:
-    """Arguments and options of a command."""
-    command = LazyGroup().get_command(click.Context(group), name)
-    if command is None:
-        raise ValueError(f"there is no command {name}")
+def command_of(words: str) -> click.Command:
+    """The command that ``read`` or, inside a group, ``data fetch`` names; ValueError where there is none."""
+    found: click.Command | None = group
+    for word in words.split():
+        found = found.get_command(click.Context(found), word) if isinstance(found, LazyGroup) else None
+        if found is None:
+            raise ValueError(f"there is no command {words}")
+    assert found is not None
+    return found
+
+
+def options_table(words: str) -> str:
+    """Options of a command."""
     rows = []
-    for parameter in command.params:
+    for parameter in command_of(words).params:
         if isinstance(parameter, click.Option):
             rows.append([f"`{_written(parameter)}`", _explained(parameter)])
     return markdown(["option", "what it does"], rows)
@@ -66,6 +76,7 @@ def fields_table(name: str) -> str:
     for field in dataclasses.fields(kind):
         low, high = field.metadata.get("low"), field.metadata.get("high")
         limits = "" if low is None else f"{low:.7g} to {high:.10g}"
+        limits = ", ".join(f"`{choice}`" for choice in field.metadata.get("choices", ())) or limits
         rows.append([f"`{field.name}`", _type(field), _default(field), limits, said.get(field.name, "")])
     return markdown(["option", "type", "default", "range", "meaning"], rows)
 

@@ -1,12 +1,15 @@
 """Draws the pictures of docs/ink.md from the project's own drawn handwriting, by the code that they explain, and
-demo.png, the contact sheet of ``handread demo`` at a size for a web page.
+demo.png, the contact sheet of ``handread demo`` at a size for a web page; and photographs the window of docs/picker.md.
 
     python docs/images/draw_ink.py [FOLDER]
+
+The window needs an X display: ``xvfb-run -s "-screen 0 1400x1000x24"`` before the line gives one.
 """
 
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,11 +17,14 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageGrab
 
 from handread.cli.contact import contact_sheet
 from handread.cli.examples import attempt, read_truth
 from handread.data.atomic import write_atomic
+from handread.desktop.corrections import Corrections
+from handread.desktop.session import Session
+from handread.desktop.work import Worker
 from handread.imaging.draw import Drawing, Paper, Pen, draw_text
 from handread.imaging.glyph import SIZE, normalise
 from handread.imaging.ink import extract_ink
@@ -225,8 +231,36 @@ def demo() -> Image.Image:
     return page.resize((page.width * 2 // 3, page.height * 2 // 3), Image.Resampling.LANCZOS)
 
 
+def picker() -> Image.Image:
+    """The window of ``handread pick`` on the examples, a character of a ticket selected."""
+    from handread.desktop.display import open_root
+    from handread.desktop.theme import Skin
+    from handread.desktop.window import Window
+
+    reader = Recognizer()
+    session = Session(reader.alphabet, Corrections(HERE / "none"), reader.alphabet)
+    session.add(example.path for example in read_truth(EXAMPLES))
+    session.go(len(session.items) - 1)
+    root = open_root()
+    worker = Worker(reader)
+    try:
+        window = Window(root, session, worker, Skin(root, "light", dots_an_inch=96))
+        while worker.busy or session.next_job() is not None:
+            root.update()
+        window.select(2)
+        window.canvas.focus_force()
+        root.update()
+        left, top = root.winfo_rootx(), root.winfo_rooty()
+        seen = (left, top, left + root.winfo_width(), top + root.winfo_height())
+        return ImageGrab.grab(seen, xdisplay=os.environ["DISPLAY"])
+    finally:
+        worker.stop()
+        root.destroy()
+
+
 PICTURES: dict[str, Callable[[], Image.Image]] = {
     "demo.png": demo,
+    "picker.png": picker,
     "ink-road.png": road,
     "ink-rules.png": rules,
     "ink-lines.png": lines,

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -102,7 +103,7 @@ def score(
     `alphabet` restricts the answer, None allows all that the card knows; `AlphabetError` when the card lacks
     some of it. `blank`, bool (N,), marks inputs without any ink, which are refused whatever the network says.
     """
-    known = Alphabet.of(card.alphabet)
+    known = _known(card.alphabet)
     wanted = alphabet or known
     places = known.indices_of(wanted)
     outputs = len(known) + card.has_none
@@ -136,8 +137,15 @@ def _mass(logits: Logits, inside: npt.NDArray[np.bool_], temperature: float) -> 
     return np.asarray(np.minimum(share, 1), dtype=np.float32)
 
 
+@lru_cache(maxsize=16)
+def _known(characters: str) -> Alphabet:
+    # single characters are scored a thousand times a second
+    return Alphabet.of(characters)
+
+
+@lru_cache(maxsize=256)
 def look_alikes(known: Alphabet, wanted: Alphabet) -> npt.NDArray[np.bool_]:
-    """bool (len(known),): characters of `known` that are in `wanted` or look like one of it.
+    """bool (len(known),), read-only: characters of `known` that are in `wanted` or look like one of it.
 
     >>> known = Alphabet.of("alphanumeric")
     >>> "".join(c for c, inside in zip(known, look_alikes(known, Alphabet.of("01"))) if inside)
@@ -147,7 +155,9 @@ def look_alikes(known: Alphabet, wanted: Alphabet) -> npt.NDArray[np.bool_]:
     for group in LOOK_ALIKES:
         if any(c in wanted for c in group):
             inside.update(group)
-    return np.array([c in inside for c in known], dtype=np.bool_)
+    found = np.array([c in inside for c in known], dtype=np.bool_)
+    found.flags.writeable = False
+    return found
 
 
 def character_from(scores: Scores, index: int, box: Box, top: int = 3) -> Character:

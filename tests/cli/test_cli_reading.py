@@ -45,7 +45,7 @@ def test_the_json_line_has_exactly_these_fields(handread: Handread, folder: Path
     assert list(row) == ["image", "text", "confidence", "characters", "error"]
     assert (row["image"], row["text"], row["error"]) == (str(picture), "7", None)
     (character,) = row["characters"]
-    assert list(character) == ["text", "confidence", "accepted", "box", "candidates"]
+    assert list(character) == ["text", "confidence", "accepted", "reason", "box", "candidates"]
     assert character["accepted"] is True
     assert [type(v) for v in character["box"]] == [int] * 4
     assert character["candidates"][0] == ["7", character["confidence"]]

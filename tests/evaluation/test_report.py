@@ -18,7 +18,8 @@ from handread.card import ModelCard
 from handread.data.images import LabelledImages
 from handread.errors import DataError, ModelError
 from handread.evaluation import report as report_module
-from handread.evaluation.report import EvaluationReport, evaluate
+from handread.evaluation.report import EvaluationReport, digest_of, evaluate, examine
+from handread.frame import DEFAULT_FRAME
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,9 @@ def test_every_batch_gets_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report_module, "_BATCH", 3)
     cues = np.arange(28, dtype=np.float32).reshape(7, 4)
     reader = Plain()
-    report = evaluate(reader, shown("1234567", "1234567", cues=cues, normalised=True))
+    data = shown("1234567", "1234567", cues=cues)
+    inputs = np.pad(data.images, ((0, 0), (0, 29), (0, 29)))
+    report = evaluate(reader, dataclasses.replace(data, images=inputs, frame=DEFAULT_FRAME))
     assert report.n == report.correct == 7
     assert [call["count"] for call in reader.calls] == [3, 3, 1]
     assert np.array_equal(np.concatenate([call["cues"] for call in reader.calls]), cues)
@@ -142,6 +145,74 @@ def test_json_both_ways(tmp_path: Path) -> None:
     assert isinstance(raw["confusion"][0], list)
 
 
+def test_every_item_is_kept_for_a_paired_comparison() -> None:
+    report = evaluate(Plain(), shown("aA10", "aa1O", files=("x/y/1.png", "x/y/2.png", "x/z/3.png", "")))
+    assert report.items is not None
+    assert "".join(report.alphabet[k] for k in report.items.labels) == "aA10"
+    assert "".join(report.alphabet[k] for k in report.items.read) == "aa1O"
+    assert report.items.confidence == (7000,) * 4
+    assert report.items.label_probability == (7000, 49, 7000, 49)
+    assert report.items.files == ("y/1.png", "y/2.png", "z/3.png", "")
+    assert sum(row.support for row in report.classes) == 4
+    assert sum(row.count for row in report.reliability) == 4
+
+
+def test_the_digest_is_that_of_images_and_labels(tmp_path: Path) -> None:
+    one = evaluate(Plain(), shown("12", "12")).digest
+    assert one == evaluate(Plain(), shown("12", "12", "digits"), alphabet="digits").digest
+    assert one != evaluate(Plain(), shown("12", "17")).digest
+    assert one != evaluate(Plain(), shown("17", "12")).digest
+    assert len(one) == 64
+
+
+def test_pictures_count_by_their_files_whatever_the_network_sees(tmp_path: Path) -> None:
+    for name in ("1.png", "2.png"):
+        (tmp_path / name).write_bytes(name.encode())
+    files = (str(tmp_path / "1.png"), str(tmp_path / "2.png"))
+    one, other = shown("12", "12", files=files), shown("12", "17", files=files)
+    before = digest_of(one)
+    assert digest_of(other) == before
+    (tmp_path / "2.png").write_bytes(b"another")
+    assert digest_of(one) == digest_of(other) != before
+    (tmp_path / "2.png").unlink()
+    assert digest_of(one) != digest_of(other)  # what is left is the array
+
+
+def test_format_1_is_read_with_what_it_has() -> None:
+    report = evaluate(Plain(), shown("12", "12"))
+    raw = json.loads(report.to_json())
+    for name in ("digest", "reliability", "classes", "items"):
+        del raw[name]
+    old = EvaluationReport.from_json(json.dumps({**raw, "format": 1}))
+    assert (old.items, old.digest, old.classes, old.reliability) == (None, "", (), ())
+    assert (old.n, old.accuracy, old.confusion) == (report.n, report.accuracy, report.confusion)
+    with pytest.raises(DataError, match="'classes' is missing"):
+        EvaluationReport.from_json(json.dumps({**raw, "format": 2}))
+
+
+def items_with(**change: Any) -> dict[str, Any]:
+    raw = json.loads(evaluate(Plain(), shown("12", "12")).to_json())
+    return {**raw["items"], **change}
+
+
+@pytest.mark.parametrize(
+    ("change", "phrase"),
+    [
+        ({"labels": [1]}, "1 labels for 2 items"),
+        ({"read": [1, 62]}, r"read outside 0\.\.61"),
+        ({"confidence": [1, 0.5]}, "confidence outside"),
+        ({"confidence": [1, True]}, "confidence outside"),
+        ({"files": ["a"]}, "1 files for 2 items"),
+        ({"read": [1, 3]}, "not those that its confusion matrix counts"),
+        ({"more": []}, "damaged"),
+    ],
+)
+def test_damaged_items(change: dict[str, Any], phrase: str) -> None:
+    raw = json.loads(evaluate(Plain(), shown("12", "12")).to_json())
+    with pytest.raises(DataError, match=phrase):
+        EvaluationReport.from_json(json.dumps({**raw, "items": items_with(**change)}))
+
+
 @pytest.mark.parametrize("name", ["report.html", "report", "report.txt"])
 def test_other_forms_are_not_written(tmp_path: Path, name: str) -> None:
     with pytest.raises(DataError, match=r"name it \.json"):
@@ -152,8 +223,11 @@ def test_other_forms_are_not_written(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("change", "phrase"),
     [
-        ({"format": 2}, "upgrade"),
+        ({"format": 3}, "upgrade"),
         ({"format": None}, "no Handread report"),
+        ({"format": 0}, "no Handread report"),
+        ({"items": []}, "damaged"),
+        ({"classes": [1]}, "damaged"),
         ({"n": 5}, "does not count 5 items"),
         ({"accuracy": 1.5}, "accuracy is 1.5"),
         ({"accuracy": "high"}, "damaged"),
@@ -184,3 +258,10 @@ def test_a_report_with_a_field_missing() -> None:
 def test_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         evaluate(Plain(), shown("1", "1")).n = 2  # type: ignore[misc]
+
+
+def test_progress_counts_items(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report_module, "_BATCH", 2)
+    told: list[tuple[int, int]] = []
+    examine(Plain(), shown("123", "123"), progress=lambda done, total: told.append((done, total)))
+    assert told == [(2, 3), (3, 3)]

@@ -55,7 +55,7 @@ command = demo
 
 
 def _print_json(outcomes: list[Outcome]) -> None:
-    from handread.cli.reading import as_row
+    from handread.rows import as_row
 
     for outcome in outcomes:
         found = outcome.reading if outcome.reading is not None else outcome.error

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from handread.cli.alphabets import parse_alphabet
+from handread.cli.pages import check_page, write_page
 from handread.cli.progress import counting
+from handread.cli.skipping import tell_skipped
 
 if TYPE_CHECKING:
     from handread.evaluation.report import EvaluationReport
@@ -23,9 +25,18 @@ _PAIRS = 10
 @click.option("--split", metavar="NAME", help="train, validation or test, where the data has splits.")
 @click.option("--alphabet", metavar="NAME|CHARACTERS", help="Answers allowed; by default all it knows.")
 @click.option("--json", "out", metavar="FILE", type=click.Path(path_type=Path), help="Write the whole report here.")
+@click.option(
+    "--report", "page", metavar="FILE", type=click.Path(path_type=Path), help="Write a page for people here (HTML)."
+)
 @click.option("--skip-broken", is_flag=True, help="Leave out pictures that cannot be read, and name them.")
 def command(
-    model: str, data: str, split: str | None, alphabet: str | None, out: Path | None, skip_broken: bool
+    model: str,
+    data: str,
+    split: str | None,
+    alphabet: str | None,
+    out: Path | None,
+    page: Path | None,
+    skip_broken: bool,
 ) -> None:
     """Measure a model on labelled characters.
 
@@ -33,27 +44,32 @@ def command(
     an ONNX file. Items outside the alphabet are left out, and counted.
     """
     from handread.data.load import load_data
-    from handread.evaluation.report import evaluate
+    from handread.evaluation.report import examine
     from handread.recognizer import Recognizer
 
+    check_page(page)
     reader = Recognizer(model)
     wanted = None if alphabet is None else parse_alphabet(alphabet)
     if wanted is not None:
         reader.alphabet.indices_of(wanted)  # a wrong one is told before minutes of loading
     with counting("loading") as progress:
-        items = load_data(data, split=split, progress=progress, skip_broken=skip_broken)
-    for name in items.skipped:
-        click.echo(f"handread: left out {name}", err=True)
+        items = load_data(data, split=split, progress=progress, skip_broken=skip_broken, frame=reader.card.frame)
+    tell_skipped(items.skipped, len(items))
     if wanted is not None:
         inside = items.restricted(wanted)
         if len(inside) < len(items):
             outside = len(items) - len(inside)
             click.echo(f"handread: left out {outside:,} of {len(items):,} items outside the alphabet", err=True)
         items = inside
-    report = evaluate(reader, items, alphabet=wanted)
+    with counting("scoring") as progress:
+        evaluation = examine(reader, items, alphabet=wanted, progress=progress)
     if out is not None:
-        report.save(out)
-    click.echo(summary(report))
+        evaluation.report.save(out)
+    if page is not None:
+        from handread.reports.evaluation import evaluation_page
+
+        write_page(page, evaluation_page(evaluation))
+    click.echo(summary(evaluation.report))
 
 
 def summary(report: EvaluationReport) -> str:

@@ -18,10 +18,18 @@ from handread.registry import unknown
 COMMANDS: dict[str, tuple[str, str]] = {
     "read": ("handread.cli.reading:command", "Read the characters in pictures."),
     "demo": ("handread.cli.demo:command", "Read the bundled example pictures and show them."),
+    "explore": ("handread.cli.exploring:command", "Show what a labelled set holds."),
     "train": ("handread.cli.training:command", "Train a network by a recipe."),
+    "learn": ("handread.cli.learning:command", "Learn your own handwriting on top of a finished recogniser."),
     "evaluate": ("handread.cli.evaluating:command", "Measure a model on labelled characters."),
+    "submit": ("handread.cli.submitting:command", "Read unlabelled characters and write a submission."),
+    "data": ("handread.cli.data:command", "List, fetch and check data sets."),
+    "adopt": ("handread.cli.adopting:command", "Make a network that was trained elsewhere one of Handread's."),
+    "compare": ("handread.cli.comparing:command", "Compare two reports on the same items."),
     "export": ("handread.cli.exporting:command", "Turn a training run into one ONNX file."),
     "models": ("handread.cli.models:command", "List the shipped models, or show one model's card."),
+    "serve": ("handread.cli.serving:command", "Serve a page to draw on and an API for programs."),
+    "pick": ("handread.cli.picking:command", "Read pictures in a window, look at every character, and correct it."),
     "doctor": ("handread.cli.doctor:command", "Check that this installation works."),
 }
 """Command -> its home and its one-line help, so that ``handread --help`` imports no command."""
@@ -35,15 +43,17 @@ _INTERRUPTED = 130  # 128 + SIGINT, as shells count
 class LazyGroup(click.Group):
     """A group that knows its commands from a table and imports one when it is called."""
 
+    table: dict[str, tuple[str, str]] = COMMANDS
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names in the table's order, which is the order in which one meets them."""
-        return list(COMMANDS)
+        return list(self.table)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the command; None for a name that is not in the table."""
-        if cmd_name not in COMMANDS:
+        if cmd_name not in self.table:
             return None
-        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        module, _, attribute = self.table[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
@@ -51,14 +61,14 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does, with the near names in the message for an unknown one."""
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise click.UsageError(unknown("command", args[0], COMMANDS), ctx)
+        if args and args[0] not in self.table and not args[0].startswith("-"):
+            raise click.UsageError(unknown("command", args[0], self.table), ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table's one-line helps."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+            formatter.write_dl([(name, text) for name, (_, text) in self.table.items()])
 
 
 @click.group(

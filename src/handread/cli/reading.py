@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -57,6 +57,7 @@ def command(
     that the model does not believe stand in [brackets].
     """
     from handread.recognizer import Recognizer
+    from handread.rows import as_row
 
     reader = Recognizer(model)
     wanted = reader.alphabet if alphabet is None else parse_alphabet(alphabet)
@@ -129,28 +130,6 @@ def natural(text: str) -> list[tuple[int, int, str]]:
     """
     parts = re.split(r"([0-9]+)", text)
     return [(0, int(part), part) if part.isdigit() else (1, 0, part) for part in parts if part]
-
-
-def as_row(name: str, outcome: Reading | HandreadError) -> dict[str, Any]:
-    """The JSON object of one picture."""
-    if isinstance(outcome, HandreadError):
-        return {"image": name, "text": "", "confidence": 0.0, "characters": [], "error": str(outcome)}
-    return {
-        "image": name,
-        "text": outcome.text,
-        "confidence": round(outcome.confidence, 6),
-        "characters": [
-            {
-                "text": c.text,
-                "confidence": round(c.confidence, 6),
-                "accepted": c.accepted,
-                "box": [c.box.x, c.box.y, c.box.width, c.box.height],
-                "candidates": [[k.character, round(k.probability, 6)] for k in c.candidates],
-            }
-            for c in outcome.characters
-        ],
-        "error": None,
-    }
 
 
 def as_text(outcome: Reading | HandreadError) -> str:

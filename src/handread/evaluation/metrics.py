@@ -74,11 +74,16 @@ def grouped_accuracy(labels: Labels, predicted: Labels, alphabet: Alphabet, grou
     Groups are used as far as `alphabet` reaches: among digits alone it is the plain accuracy.
     """
     _same_length(labels, predicted)
+    return float(np.mean(same_in(alphabet, groups)[labels, predicted]))
+
+
+def same_in(alphabet: Alphabet, groups: tuple[str, ...]) -> npt.NDArray[np.bool_]:
+    """bool (K, K): two classes of `alphabet` are one character, or one of the groups holds both."""
     same = np.eye(len(alphabet), dtype=np.bool_)
     for group in groups:
         places = [alphabet.index(c) for c in group if c in alphabet]
         same[np.ix_(places, places)] = True
-    return float(np.mean(same[labels, predicted]))
+    return same
 
 
 def case_insensitive(labels: Labels, predicted: Labels, alphabet: Alphabet) -> float:
@@ -98,18 +103,47 @@ def negative_log_likelihood(labels: Labels, probabilities: Floats) -> float:
     return float(-np.log(np.maximum(own, 1e-12)).mean())
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Reliability:
+    """Confidence against accuracy, over equal-width bins of confidence: (0, 1/B], ... ((B-1)/B, 1]."""
+
+    count: npt.NDArray[np.int64]
+    """int64 (B,), items in each bin."""
+    confidence: npt.NDArray[np.float64]
+    """float64 (B,), their mean confidence; the bin's middle where it is empty."""
+    accuracy: npt.NDArray[np.float64]
+    """float64 (B,), fraction of them that is right; NaN where the bin is empty."""
+
+    @property
+    def ece(self) -> float:
+        """Expected calibration error: the gap of each bin, weighted by its items."""
+        filled = self.count > 0
+        gap = np.abs(self.confidence[filled] - self.accuracy[filled])
+        return float((gap * self.count[filled]).sum() / self.count.sum())
+
+
+def reliability(labels: Labels, probabilities: Floats, *, bins: int = 15) -> Reliability:
+    """How often the reader is right where it is sure by so much (reliability diagram, DeGroot and Fienberg 1983)."""
+    _same_length(labels, probabilities)
+    if bins < 1:
+        raise DataError(f"{bins} bins of confidence hold nothing; choose at least 1")
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    right = probabilities.argmax(axis=1) == labels
+    place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    count = np.bincount(place, minlength=bins)
+    with np.errstate(invalid="ignore"):
+        mean = np.bincount(place, weights=confidence, minlength=bins) / count
+        share = np.bincount(place, weights=right, minlength=bins) / count
+    middle = (np.arange(bins) + 0.5) / bins
+    return Reliability(count.astype(np.int64), np.where(count > 0, mean, middle), share)
+
+
 def expected_calibration_error(labels: Labels, probabilities: Floats, *, bins: int = 15) -> float:
     """Gap between confidence and accuracy, averaged over equal-width bins of confidence by their items.
 
     Naeini, Cooper, Hauskrecht 2015 (AAAI); with 15 bins as in Guo et al. 2017 (arXiv 1706.04599).
     """
-    _same_length(labels, probabilities)
-    confidence = probabilities.max(axis=1).astype(np.float64)
-    right = probabilities.argmax(axis=1) == labels
-    # Bins are open below and closed above: (0, 1/15], ... (14/15, 1].
-    place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
-    gap = np.bincount(place, weights=confidence - right, minlength=bins)
-    return float(np.abs(gap).sum() / len(labels))
+    return reliability(labels, probabilities, bins=bins).ece
 
 
 def confusion_matrix(labels: Labels, predicted: Labels, classes: int) -> Labels:
@@ -117,6 +151,78 @@ def confusion_matrix(labels: Labels, predicted: Labels, classes: int) -> Labels:
     _same_length(labels, predicted)
     counts = np.bincount(labels * classes + predicted, minlength=classes * classes)
     return counts.reshape(classes, classes).astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFigures:
+    """How one class fares; a figure that has no meaning (nothing to divide by) is None."""
+
+    character: str
+    support: int
+    """Items of this class."""
+    read: int
+    """Items read as this class."""
+    precision: float | None
+    """Fraction right among those read as this class; None when none was."""
+    recall: float | None
+    """Fraction read as labelled among those of this class; None when there are none."""
+    f1: float | None
+    """Harmonic mean of both: 2 right / (support + read); None when the class is neither there nor read."""
+
+
+def per_class(confusion: npt.ArrayLike, characters: str) -> tuple[ClassFigures, ...]:
+    """Precision, recall and F1 (van Rijsbergen 1979) of every class, from counts (K, K), rows true, columns read."""
+    counts = np.asarray(confusion, dtype=np.int64)
+    if counts.shape != (len(characters), len(characters)):
+        raise DataError(f"a matrix of shape {counts.shape} does not count {len(characters)} classes")
+    right = np.diag(counts).tolist()
+    support, read = counts.sum(axis=1).tolist(), counts.sum(axis=0).tolist()
+    return tuple(
+        ClassFigures(
+            character=characters[k],
+            support=support[k],
+            read=read[k],
+            precision=right[k] / read[k] if read[k] else None,
+            recall=right[k] / support[k] if support[k] else None,
+            f1=2 * right[k] / (support[k] + read[k]) if support[k] + read[k] else None,
+        )
+        for k in range(len(characters))
+    )
+
+
+def wrongness(labels: Labels, probabilities: Floats) -> npt.NDArray[np.float64]:
+    """float64 (N,): probability of the answer given less the probability of the label; 0 where it is right.
+
+    The larger, the surer the reader was of what is wrong: by it the worst errors are ranked.
+    """
+    _same_length(labels, probabilities)
+    own = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    return np.asarray(probabilities.max(axis=1).astype(np.float64) - own, dtype=np.float64)
+
+
+def label_suspects(labels: Labels, probabilities: Floats, same: npt.NDArray[np.bool_] | None = None) -> Labels:
+    """Places of items whose label looks wrong, the most suspect first, int64 (S,).
+
+    Confident learning (Northcutt, Jiang, Chuang 2021, JAIR 70): an item is suspect when another class reaches
+    the confidence that this reader usually has in that class (its mean over the items so labelled), and its own
+    label does not. Ranked by normalised margin. `same`, bool (K, K), names classes that the ink does not tell
+    apart: between them nothing is suspect.
+    """
+    _same_length(labels, probabilities)
+    classes = probabilities.shape[1]
+    items = np.arange(len(labels))
+    own = probabilities[items, labels].astype(np.float64)
+    count = np.bincount(labels, minlength=classes)
+    usual = np.full(classes, np.inf)  # a class without items sets no standard
+    np.divide(np.bincount(labels, weights=own, minlength=classes), count, out=usual, where=count > 0)
+    reached = np.where(probabilities >= usual, probabilities, 0.0)
+    best = reached.argmax(axis=1)
+    suspect = (reached[items, best] > 0) & (best != labels) & (probabilities.argmax(axis=1) != labels)
+    if same is not None:
+        suspect &= ~same[labels, best]
+    found = np.flatnonzero(suspect)
+    order = np.argsort(own[found] - probabilities[found].max(axis=1), kind="stable")
+    return np.asarray(found[order], dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import importlib.metadata
 import json
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,11 +24,15 @@ from handread.data.images import LabelledImages
 from handread.errors import DataError, ModelError
 from handread.evaluation import metrics
 
-FORMAT = 1
-"""Report format that this version writes; a file with a higher number is refused."""
+FORMAT = 2
+"""Report format that this version writes; a file with a higher number is refused. Format 1 had no `items`, no
+`digest`, no `reliability` and no `classes`; it is read with what it has."""
 
 COVERAGES = (1.0, 0.995, 0.99, 0.98, 0.97, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5)
 """Points of the refusal curve."""
+
+WHOLE = 10_000
+"""Probabilities of single items are kept as whole numbers of ten-thousandths: short, and exact enough."""
 
 _BATCH = 2048
 
@@ -63,6 +68,36 @@ class Scorer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Items:
+    """What became of each item, in the order of the data; what a paired comparison needs."""
+
+    labels: tuple[int, ...]
+    """N class indices into the report's alphabet: what it is."""
+    read: tuple[int, ...]
+    """N class indices: what it was read as."""
+    confidence: tuple[int, ...]
+    """N probabilities of the answer, in ten-thousandths."""
+    label_probability: tuple[int, ...]
+    """N probabilities of the label, in ten-thousandths."""
+    files: tuple[str, ...] = ()
+    """N names of pictures below their common folder; empty for data that was no pictures."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """The items whose confidence lies in one of 15 equal parts of 0..1."""
+
+    count: int
+    confidence: float
+    """Mean confidence of the items; the part's middle where there are none."""
+    accuracy: float | None
+    """Fraction right; None where there are none."""
+
+
+@dataclass(frozen=True, slots=True)
 class EvaluationReport:
     """How well a model reads a data set; fractions are 0..1."""
 
@@ -95,10 +130,17 @@ class EvaluationReport:
     refusal_curve: tuple[tuple[float, float], ...] = field(repr=False)
     """(fraction answered, fraction wrong among those), refusing the least confident first."""
     environment: dict[str, str] = field(repr=False)
+    digest: str = ""
+    """SHA-256 of images and labels, the same whatever the model: only reports of equal digest can be compared."""
+    reliability: tuple[ReliabilityBin, ...] = field(default=(), repr=False)
+    classes: tuple[metrics.ClassFigures, ...] = field(default=(), repr=False)
+    """Precision, recall and F1 of each class."""
+    items: Items | None = field(default=None, repr=False)
 
     def to_json(self) -> str:
         """The report as one JSON object; `from_json` gives an equal report back."""
-        return json.dumps({"format": FORMAT, **dataclasses.asdict(self)}, ensure_ascii=False, allow_nan=False)
+        plain = {"format": FORMAT, **dataclasses.asdict(self)}
+        return json.dumps(plain, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> EvaluationReport:
@@ -108,7 +150,7 @@ class EvaluationReport:
             return _checked(raw)
         except (json.JSONDecodeError, RecursionError) as error:
             raise DataError(f"the report is not JSON ({error}); evaluate again") from None
-        except (TypeError, ValueError, KeyError) as error:
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
             raise DataError(f"the report is damaged: {error}; evaluate again") from None
 
     def save(self, path: str | Path) -> None:
@@ -119,6 +161,19 @@ class EvaluationReport:
         write_atomic(target, (self.to_json() + "\n").encode())
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """A report together with what it was made from, for pages that show pictures."""
+
+    report: EvaluationReport
+    data: LabelledImages
+    """The items, labels counted in the alphabet that could be answered."""
+    probabilities: npt.NDArray[np.float32]
+    """float32 (N, K), calibrated."""
+    accepted: npt.NDArray[np.bool_]
+    """bool (N,)"""
+
+
 def evaluate(reader: Scorer, data: LabelledImages, *, alphabet: Alphabet | str | None = None) -> EvaluationReport:
     """Score every item of `data` and compare with its label.
 
@@ -126,38 +181,113 @@ def evaluate(reader: Scorer, data: LabelledImages, *, alphabet: Alphabet | str |
     Raises `DataError` when the data is empty or holds a character outside the alphabet, `AlphabetError` when
     the reader has never seen one of the alphabet, and `ModelError` when it does not answer every item.
     """
+    return examine(reader, data, alphabet=alphabet).report
+
+
+def examine(
+    reader: Scorer,
+    data: LabelledImages,
+    *,
+    alphabet: Alphabet | str | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Evaluation:
+    """As `evaluate`, with the items and every probability; `progress` is called with items scored and their total."""
     wanted = Alphabet.of(reader.card.alphabet if alphabet is None else alphabet)
     if not len(data):
         raise DataError(f"{data.name} holds no items; there is nothing to evaluate")
-    labels = data.relabelled(wanted).labels
+    data = data.relabelled(wanted)
     start = time.perf_counter()
-    probabilities, accepted = _score(reader, data, wanted)
+    probabilities, accepted = _score(reader, data, wanted, progress)
     seconds = time.perf_counter() - start
+    report = _measured(reader.card.name, data, probabilities, accepted, seconds)
+    return Evaluation(report, data, probabilities, accepted)
+
+
+def _measured(
+    model: str,
+    data: LabelledImages,
+    probabilities: npt.NDArray[np.float32],
+    accepted: npt.NDArray[np.bool_],
+    seconds: float,
+) -> EvaluationReport:
+    labels, alphabet = data.labels, data.alphabet
     predicted = probabilities.argmax(axis=1).astype(np.int64)
     right = predicted == labels
     correct = int(right.sum())
     curve = metrics.risk_coverage(right, probabilities.max(axis=1))
-    confusion = metrics.confusion_matrix(labels, predicted, len(wanted))
+    confusion = metrics.confusion_matrix(labels, predicted, len(alphabet)).tolist()
+    reliability = metrics.reliability(labels, probabilities)
     return EvaluationReport(
-        model=reader.card.name,
+        model=model,
         data=data.name,
-        alphabet="".join(wanted),
+        alphabet="".join(alphabet),
         n=len(labels),
         correct=correct,
         accuracy=metrics.accuracy(labels, predicted),
         interval95=metrics.wilson_interval(correct, len(labels)),
         top2=metrics.top_k(labels, probabilities, 2),
         top3=metrics.top_k(labels, probabilities, 3),
-        case_insensitive=metrics.case_insensitive(labels, predicted, wanted),
-        merged=metrics.merged(labels, predicted, wanted),
+        case_insensitive=metrics.case_insensitive(labels, predicted, alphabet),
+        merged=metrics.merged(labels, predicted, alphabet),
         nll=metrics.negative_log_likelihood(labels, probabilities),
-        ece=metrics.expected_calibration_error(labels, probabilities),
+        ece=reliability.ece,
         refused=float(np.mean(~accepted)),
         seconds=seconds,
-        confusion=tuple(tuple(row) for row in confusion.tolist()),
+        confusion=tuple(tuple(row) for row in confusion),
         refusal_curve=tuple((coverage, curve.at(coverage)) for coverage in COVERAGES),
         environment=environment(),
+        digest=digest_of(data),
+        reliability=_bins(reliability),
+        classes=metrics.per_class(confusion, "".join(alphabet)),
+        items=Items(
+            labels=tuple(labels.tolist()),
+            read=tuple(predicted.tolist()),
+            confidence=_whole(probabilities.max(axis=1)),
+            label_probability=_whole(probabilities[np.arange(len(labels)), labels]),
+            files=short_names(data.files),
+        ),
     )
+
+
+def _whole(shares: npt.NDArray[np.float32]) -> tuple[int, ...]:
+    return tuple(np.rint(shares.astype(np.float64) * WHOLE).astype(np.int64).tolist())
+
+
+def _bins(found: metrics.Reliability) -> tuple[ReliabilityBin, ...]:
+    rows = zip(found.count.tolist(), found.confidence.tolist(), found.accuracy.tolist(), strict=True)
+    return tuple(ReliabilityBin(count, sure, right if count else None) for count, sure, right in rows)
+
+
+def digest_of(data: LabelledImages) -> str:
+    """SHA-256, hexadecimal, of the images and their characters in order.
+
+    A picture counts by the content of its file, because its input differs from network to network; where the file
+    is gone (it lay in an archive), and for arrays, the array counts.
+    """
+    found = hashlib.sha256("".join(data.characters()).encode())
+    files = data.files or ("",) * len(data)
+    for file, image in zip(files, data.images, strict=True):
+        found.update(_content(file) or repr(image.shape).encode() + image.tobytes())
+    return found.hexdigest()
+
+
+def _content(file: str) -> bytes | None:
+    try:
+        return hashlib.sha256(Path(file).read_bytes()).digest() if file else None
+    except OSError:
+        return None
+
+
+def short_names(files: tuple[str, ...] | None) -> tuple[str, ...]:
+    """Names below the folder that all have in common, with forward slashes; () where there are none."""
+    if not files or not any(files):
+        return ()
+    named = [file for file in files if file]
+    try:
+        common = os.path.commonpath([os.path.dirname(file) for file in named])
+    except ValueError:  # some absolute, some not, or on two drives
+        common = ""
+    return tuple(os.path.relpath(file, common or ".").replace(os.sep, "/") if file else "" for file in files)
 
 
 def environment() -> dict[str, str]:
@@ -176,17 +306,16 @@ def environment() -> dict[str, str]:
 
 
 def _score(
-    reader: Scorer, data: LabelledImages, alphabet: Alphabet
+    reader: Scorer, data: LabelledImages, alphabet: Alphabet, progress: Callable[[int, int], None]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    scored = [
-        reader.score(
-            data.images[rows],
-            cues=None if data.cues is None else data.cues[rows],
-            normalised=data.normalised,
-            alphabet=alphabet,
-        )
-        for rows in _batches(len(data))
-    ]
+    if data.normalised:
+        data = data.as_input(reader.card.frame)  # or an error: inputs made for another network
+    scored = []
+    for rows in _batches(len(data)):
+        cues = None if data.cues is None else data.cues[rows]
+        part = reader.score(data.images[rows], cues=cues, normalised=data.normalised, alphabet=alphabet)
+        scored.append(part)
+        progress(rows.stop, len(data))
     probabilities = np.concatenate([s.probabilities for s in scored])
     accepted = np.concatenate([s.accepted for s in scored])
     # A last batch dropped on the way would flatter or hurt every figure without a trace.
@@ -210,12 +339,16 @@ def _checked(raw: Any) -> EvaluationReport:
     version = raw.get("format")
     if not isinstance(version, int) or isinstance(version, bool):
         raise ValueError(f"format {version!r} is no Handread report")
+    if version < 1:
+        raise ValueError(f"format {version} is no Handread report")
     if version > FORMAT:
         raise DataError(
             f"the report has format {version}, this Handread understands up to {FORMAT}: "
             "upgrade with pip install --upgrade handread"
         )
     names = {f.name for f in dataclasses.fields(EvaluationReport)}
+    if version == 1:
+        raw = {"digest": "", "reliability": [], "classes": [], "items": None} | raw
     odd = sorted(names.symmetric_difference(set(raw) - {"format"}))
     if odd:
         raise ValueError(f"field {odd[0]!r} is {'missing' if odd[0] in names else 'unknown'}")
@@ -234,5 +367,26 @@ def _checked(raw: Any) -> EvaluationReport:
         confusion=confusion,
         refusal_curve=tuple((float(coverage), float(risk)) for coverage, risk in raw["refusal_curve"]),
         environment=dict(raw["environment"]),
+        reliability=tuple(ReliabilityBin(**row) for row in raw["reliability"]),
+        classes=tuple(metrics.ClassFigures(**row) for row in raw["classes"]),
+        items=None if raw["items"] is None else _checked_items(raw["items"], confusion),
     )
     return EvaluationReport(**values)
+
+
+def _checked_items(raw: dict[str, Any], confusion: tuple[tuple[int, ...], ...]) -> Items:
+    items = Items(**{name: tuple(values) for name, values in raw.items()})
+    n, size = sum(map(sum, confusion)), len(confusion)
+    limits = {"labels": size - 1, "read": size - 1, "confidence": WHOLE, "label_probability": WHOLE}
+    for name, most in limits.items():
+        values = getattr(items, name)
+        if len(values) != n:
+            raise ValueError(f"its items have {len(values)} {name} for {n} items")
+        if not all(type(value) is int and 0 <= value <= most for value in values):
+            raise ValueError(f"its items have {name} outside 0..{most}")
+    if items.files and (len(items.files) != n or not all(isinstance(file, str) for file in items.files)):
+        raise ValueError(f"its items have {len(items.files)} files for {n} items")
+    counted = metrics.confusion_matrix(np.array(items.labels), np.array(items.read), size)
+    if counted.tolist() != [list(row) for row in confusion]:
+        raise ValueError("its items are not those that its confusion matrix counts")
+    return items

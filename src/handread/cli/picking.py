@@ -1,0 +1,51 @@
+"""handread pick: the desktop window."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("pick", epilog="Example: handread pick photos/ --alphabet digits")
+@click.argument("pictures", nargs=-1, metavar="[PICTURE | FOLDER]...")
+@click.option(
+    "--alphabet",
+    metavar="NAME|CHARACTERS",
+    help="What the pictures may hold: digits, upper, lower, letters, alphanumeric, hex, or the characters.",
+)
+@click.option("--one", is_flag=True, help="Each picture holds exactly one character.")
+@click.option("--model", default="handread", show_default=True, metavar="NAME|FILE", help="A shipped model or a file.")
+@click.option(
+    "--corrections",
+    default="corrections",
+    show_default=True,
+    metavar="FOLDER",
+    help="Where characters go whose label you type; `handread train` and `evaluate` take it as data.",
+)
+@click.option(
+    "--theme",
+    type=click.Choice(["system", "light", "dark"]),
+    default="system",
+    show_default=True,
+    metavar="NAME",
+    help="Colours of the window: system, light or dark.",
+)
+def command(
+    pictures: tuple[str, ...], alphabet: str | None, one: bool, model: str, corrections: str, theme: str
+) -> None:
+    """Read pictures in a window, look at every character, and correct it.
+
+    Without a picture the window asks for some; a folder stands for all pictures in it. F1 in the window shows
+    the keys.
+    """
+    from handread.cli.alphabets import parse_alphabet
+    from handread.desktop.pick import pick
+    from handread.recognizer import Recognizer
+
+    pick(
+        Recognizer(model),
+        pictures,
+        alphabet=None if alphabet is None else parse_alphabet(alphabet),
+        one=one,
+        corrections=corrections,
+        theme=theme,
+    )

@@ -1,0 +1,1 @@
+"""The desktop window of ``handread pick``: `session` and its helpers decide, the widgets only show."""

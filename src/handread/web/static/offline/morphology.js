@@ -1,0 +1,166 @@
+// Smallest, largest, middle and mean of each pixel's neighbours, as OpenCV's morph, median and box filters have them.
+
+import { cut, framed, mapped, picture, transposed } from "./image.js";
+import { byte } from "./numbers.js";
+
+/** The smallest in a window of `width` x `height`; beyond the rim lies `outside`, which by default never counts. */
+export function eroded(image, width, height, outside = 255) {
+  return filtered(image, width, height, outside, true);
+}
+
+/** The largest in a window of `width` x `height`. */
+export function dilated(image, width, height, outside = 0) {
+  return filtered(image, width, height, outside, false);
+}
+
+export function opened(image, width, height, outside = null) {
+  return dilated(eroded(image, width, height, outside ?? 255), width, height, outside ?? 0);
+}
+
+export function closed(image, width, height) {
+  return eroded(dilated(image, width, height), width, height);
+}
+
+function filtered(image, width, height, outside, least) {
+  let made = image;
+  if (width > 1) made = alongRows(made, width, outside, least);
+  if (height > 1) made = transposed(alongRows(transposed(made), height, outside, least));
+  return made === image ? picture(image.width, image.height, image.data.slice()) : made;
+}
+
+/** Blocks of `size`, each run through from both ends (van Herk 1992, Gil and Werman 1993): three steps a pixel. */
+function alongRows({ data, width, height }, size, outside, least) {
+  const made = picture(width, height);
+  const anchor = size >> 1;
+  const length = width + size - 1;
+  const line = new Uint8Array(length).fill(outside);
+  const forth = new Uint8Array(length);
+  const back = new Uint8Array(length);
+  for (let y = 0; y < height; y += 1) {
+    const start = y * width;
+    line.set(data.subarray(start, start + width), anchor);
+    for (let i = 0; i < length; i += 1) {
+      const value = line[i];
+      const before = i % size ? forth[i - 1] : value;
+      forth[i] = least === value < before ? value : before;
+    }
+    for (let i = length - 1; i >= 0; i -= 1) {
+      const value = line[i];
+      const after = i === length - 1 || i % size === size - 1 ? value : back[i + 1];
+      back[i] = least === value < after ? value : after;
+    }
+    for (let x = 0; x < width; x += 1) {
+      const [a, b] = [back[x], forth[x + size - 1]];
+      made.data[start + x] = least === a < b ? a : b;
+    }
+  }
+  return made;
+}
+
+/** The largest within an ellipse of `size` x `size`. */
+export function dilatedRound(image, size) {
+  const radius = size >> 1;
+  const runs = [];
+  for (let row = 0; row < size; row += 1) {
+    const off = row - radius;
+    if (Math.abs(off) > radius) continue;
+    const half = byte(radius * Math.sqrt((radius * radius - off * off) * (radius ? 1 / (radius * radius) : 0)));
+    runs.push([off, -Math.min(half, radius), Math.min(half, size - 1 - radius)]);
+  }
+  const { data, width, height } = image;
+  return mapped(image, (_, i) => {
+    const y = Math.floor(i / width);
+    const x = i - y * width;
+    let most = 0;
+    for (const [off, first, last] of runs) {
+      const row = y + off;
+      if (row < 0 || row >= height) continue;
+      for (let u = Math.max(0, x + first); u <= Math.min(width - 1, x + last); u += 1) {
+        if (data[row * width + u] > most) most = data[row * width + u];
+      }
+    }
+    return most;
+  });
+}
+
+/** The middle of each pixel and its eight neighbours; the rim repeats itself. */
+export function medianOfNine({ data, width, height }) {
+  const made = picture(width, height);
+  const nine = new Uint8Array(9);
+  for (let y = 0; y < height; y += 1) {
+    for (let x = 0; x < width; x += 1) {
+      let count = 0;
+      for (let v = y - 1; v <= y + 1; v += 1) {
+        const start = Math.min(Math.max(v, 0), height - 1) * width;
+        for (let u = x - 1; u <= x + 1; u += 1) {
+          const value = data[start + Math.min(Math.max(u, 0), width - 1)];
+          let place = count;
+          for (; place > 0 && nine[place - 1] > value; place -= 1) nine[place] = nine[place - 1];
+          nine[place] = value;
+          count += 1;
+        }
+      }
+      made.data[y * width + x] = nine[4];
+    }
+  }
+  return made;
+}
+
+/** The mean of a window of `size` x `size`, `size` odd; the rim is a mirror that does not repeat its own pixels. */
+export function mean({ data, width, height }, size) {
+  const made = picture(width, height);
+  const reach = size >> 1;
+  const mirrored = (place, length) => {
+    if (length === 1) return 0;
+    let at = place;
+    while (at < 0 || at >= length) at = at < 0 ? -at : 2 * (length - 1) - at;
+    return at;
+  };
+  const columns = new Int32Array(width);
+  const padded = new Int32Array(width + 2 * reach);
+  const from = Int32Array.from({ length: padded.length }, (_, i) => mirrored(i - reach, width));
+  const add = (row, sign) => {
+    const start = mirrored(row, height) * width;
+    for (let x = 0; x < width; x += 1) columns[x] += sign * data[start + x];
+  };
+  for (let v = -reach; v < reach; v += 1) add(v, 1);
+  for (let y = 0; y < height; y += 1) {
+    add(y + reach, 1);
+    for (let i = 0; i < padded.length; i += 1) padded[i] = columns[from[i]];
+    let sum = 0;
+    for (let i = 0; i < size - 1; i += 1) sum += padded[i];
+    for (let x = 0; x < width; x += 1) {
+      sum += padded[x + size - 1];
+      made.data[y * width + x] = byte(sum / (size * size));
+      sum -= padded[x];
+    }
+    add(y - reach, -1);
+  }
+  return made;
+}
+
+/** Values of `width` x `height` blurred with a Gaussian of one pixel. Only for pictures to look at. */
+export function blurred(values, width, height) {
+  const weights = [4, 3, 2, 1, 0, 1, 2, 3, 4].map((d) => Math.exp((-d * d) / 2));
+  const total = weights.reduce((sum, weight) => sum + weight);
+  const mirror = (i, n) => (n === 1 ? 0 : i < 0 ? Math.min(-i, n - 1) : i >= n ? Math.max(0, 2 * (n - 1) - i) : i);
+  const pass = (from, step, count, other, otherStep) => {
+    const made = new Float32Array(from.length);
+    for (let j = 0; j < other; j += 1) {
+      for (let i = 0; i < count; i += 1) {
+        let sum = 0;
+        weights.forEach((weight, k) => (sum += weight * from[mirror(i + k - 4, count) * step + j * otherStep]));
+        made[i * step + j * otherStep] = sum / total;
+      }
+    }
+    return made;
+  };
+  return pass(pass(values, 1, width, height, width), width, height, width, 1);
+}
+
+/** As `dilatedRound` with an ellipse of `grow` + 1 pixels, with half of `grow` as room around. */
+export function grownRound(image, grow) {
+  const grown = dilatedRound(framed(image, grow), grow + 1);
+  const off = grow >> 1;
+  return cut(grown, off, off, grown.width - 2 * off, grown.height - 2 * off);
+}
