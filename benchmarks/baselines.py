@@ -41,8 +41,8 @@ def one(data: Path, recipe: str) -> Row:
     from handread.recognizer import Recognizer
     from handread.training.baseline import FRAME, train_baseline
     from handread.training.config import SourceConfig, load_recipe
-    from handread.training.run import Watcher
     from handread.training.sources import prepare
+    from handread.training.watcher import Watcher
 
     config = load_recipe(ROOT / "recipes" / f"{recipe}.toml")
     source = SourceConfig(data="mnist", split="train", count=KAGGLE, held_out_fraction=0.05)

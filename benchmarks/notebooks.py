@@ -48,7 +48,8 @@ def one(data: Path, runs: Path, recipe: str, seed: int, say: Callable[[str], Non
     """Train and measure one recipe with one seed, unless that is done."""
     from handread import evaluate, load_data
     from handread.recognizer import Recognizer
-    from handread.training.run import Watcher, train_recipe
+    from handread.training.run import train_recipe
+    from handread.training.watcher import Watcher
 
     run = runs / f"{recipe}-{seed}"
     if (run / "result.json").exists():

@@ -23,8 +23,8 @@ from handread.training.baseline_graphs import narrowest
 from handread.training.config import AugmentConfig, BaselineConfig, TrainConfig, config_from
 from handread.training.loop import Epoch
 from handread.training.rewire import Wiring, read_foreign, wired
-from handread.training.run import Watcher
 from handread.training.sources import Prepared, prepare
+from handread.training.watcher import Watcher
 
 pytest.importorskip("sklearn", reason="needs the extra 'train'")
 pytest.importorskip("skl2onnx", reason="needs the extra 'train'")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
+import os
 import shutil
 import tarfile
 from pathlib import Path
@@ -11,12 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from handread.errors import ConfigError, HandreadError, ModelError
+from handread.errors import ConfigError, DataError, HandreadError, ModelError
 from handread.recognizer import Recognizer
 from handread.runtime.session import Session
+from handread.training.checkpoint import load_checkpoint
 from handread.training.config import config_to, load_recipe
 from handread.training.loop import Epoch
-from handread.training.run import BEST, CHECKPOINT, Watcher, export_run, pack_run, train_recipe
+from handread.training.run import BEST, CHECKPOINT, export_run, pack_run, train_recipe
+from handread.training.watcher import Watcher
 
 FILES = {"config.json", "environment.json", "architecture.json", "sources.json", "history.csv", "curves.png",
          CHECKPOINT, "model.onnx", "report.html"}  # fmt: skip
@@ -87,6 +91,29 @@ def test_a_run_asked_to_stop_saves_all_and_goes_on_to_the_same_weights(run: Path
     assert train_recipe(recipe, str(shop), out, options, watcher=Watcher(stop=lambda: next(asked))) is None
     assert {path.name for path in out.iterdir()} == FILES - {"model.onnx", "report.html"}
     assert train_recipe(recipe, str(shop), out, options, resume=True) == out / "model.onnx"
+    assert (out / "model.onnx").read_bytes() == (run / "model.onnx").read_bytes()
+
+
+def test_a_full_disk_keeps_the_last_checkpoint_and_the_run_goes_on(
+    run: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The third epoch finds no space; what the second left is whole, and the end is that of an unbroken run."""
+    out, real, files = tmp_path / "full", os.fsync, []
+
+    def fsync(handle: int) -> None:
+        files.append(handle)
+        if len(files) > 20:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    recipe, options = shop / "tiny.toml", ["epochs=10"]
+    with pytest.raises(DataError, match=r"cannot write .*No space left on device; choose a folder"):
+        train_recipe(recipe, str(shop), out, options)
+    monkeypatch.undo()
+    assert load_checkpoint(out / CHECKPOINT).epoch >= 1
+    assert not [path for path in out.iterdir() if path.suffix == ".part"]
+    train_recipe(recipe, str(shop), out, options, resume=True)
     assert (out / "model.onnx").read_bytes() == (run / "model.onnx").read_bytes()
 
 

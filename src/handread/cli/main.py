@@ -29,7 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("handread.cli.exporting:command", "Turn a training run into one ONNX file."),
     "models": ("handread.cli.models:command", "List the shipped models, or show one model's card."),
     "serve": ("handread.cli.serving:command", "Serve a page to draw on and an API for programs."),
-    "pick": ("handread.cli.picking:command", "Read pictures in a window, look at every character, and correct it."),
+    "pick": ("handread.cli.picking:command", "Read pictures in a window and correct them."),
     "doctor": ("handread.cli.doctor:command", "Check that this installation works."),
 }
 """Command -> its home and its one-line help, so that ``handread --help`` imports no command."""

@@ -32,7 +32,7 @@ import click
 def command(
     pictures: tuple[str, ...], alphabet: str | None, one: bool, model: str, corrections: str, theme: str
 ) -> None:
-    """Read pictures in a window, look at every character, and correct it.
+    """Read pictures in a window and correct them.
 
     Without a picture the window asks for some; a folder stands for all pictures in it. F1 in the window shows
     the keys.

@@ -20,7 +20,7 @@ from handread.cli.skipping import tell_skipped
 if TYPE_CHECKING:
     from handread.training.config import TrainConfig
     from handread.training.loop import Epoch
-    from handread.training.run import Watcher
+    from handread.training.watcher import Watcher
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
@@ -102,7 +102,7 @@ def _find(recipe: Path, data: str, overrides: tuple[str, ...], out: Path) -> Non
 @contextlib.contextmanager
 def _watching() -> Iterator[Watcher]:
     """A table on stdout, one row an epoch; a bar on stderr for the epoch in progress; Ctrl-C asks for the end."""
-    from handread.training.run import Watcher
+    from handread.training.watcher import Watcher
 
     asked: list[int] = []
 

@@ -91,6 +91,8 @@ def contact_sheet(images: Sequence[UInt8Array], *, columns: int, side: int = 40,
     sheet = np.zeros((rows * (side + gap) - gap, columns * (side + gap) - gap), np.uint8)
     for place, image in enumerate(images):
         small = thumbnail(image, largest=side)
+        times = max(1, side // max(small.shape))  # 8 x 8 pixels at their own size are specks
+        small = small.repeat(times, axis=0).repeat(times, axis=1)
         row, column = divmod(place, columns)
         top = row * (side + gap) + (side - small.shape[0]) // 2
         left = column * (side + gap) + (side - small.shape[1]) // 2

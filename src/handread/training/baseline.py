@@ -41,8 +41,8 @@ from handread.training.loop import Epoch
 from handread.training.rewire import Wiring, read_foreign, wired
 
 if TYPE_CHECKING:
-    from handread.training.run import Watcher
     from handread.training.sources import Prepared
+    from handread.training.watcher import Watcher
 
 FRAME = MNIST_FRAME
 """How the ink lies in a baseline's input: these classifiers compare pixel with pixel, so the place is all."""

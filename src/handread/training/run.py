@@ -13,8 +13,7 @@ import io
 import json
 import platform
 import tarfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,28 +36,11 @@ from handread.training.curves import Board, draw_curves
 from handread.training.export import export_network
 from handread.training.loop import Epoch, Trainer
 from handread.training.sources import Prepared, TrainingSet, prepare
+from handread.training.watcher import Watcher
 
 CHECKPOINT = "last.safetensors"
 BEST = "best.safetensors"
 MODEL = "model.onnx"
-
-
-@dataclass(frozen=True, slots=True)
-class Watcher:
-    """What the caller wants to hear of a run, and whether it is to stop."""
-
-    loading: Callable[[str], None] = lambda name: None
-    """A source is being loaded."""
-    skipped: Callable[[Sequence[str], int], None] = lambda names, kept: None
-    """These pictures cannot be read and are left out; so many others are kept."""
-    begin: Callable[[TrainConfig, int, int], None] = lambda config, images, epochs_done: None
-    """The training begins, or goes on after some epochs."""
-    step: Callable[[int, int, int], None] = lambda epoch, done, total: None
-    """Steps done of an epoch's total."""
-    epoch: Callable[[Epoch], None] = lambda epoch: None
-    """An epoch is done and saved."""
-    stop: Callable[[], bool] = lambda: False
-    """Asked after every step: True saves everything and ends."""
 
 
 def train_recipe(

@@ -42,6 +42,24 @@ class Pad extends SignaturePad {
   }
 }
 
+/** The pad's curves end at the last point but one: here is the rest of each stroke. */
+function finish(canvas, groups) {
+  const context = canvas.getContext("2d");
+  context.save();
+  context.lineCap = "round";
+  for (const { points, penColor, maxWidth } of groups) {
+    if (points.length < 2) continue;
+    const [from, to] = points.slice(-2);
+    context.strokeStyle = penColor;
+    context.lineWidth = 2 * maxWidth * (0.6 + 0.8 * (to.pressure || PLAIN));
+    context.beginPath();
+    context.moveTo(from.x, from.y);
+    context.lineTo(to.x, to.y);
+    context.stroke();
+  }
+  context.restore();
+}
+
 export class Sheet extends EventTarget {
   /** Fires `ink` with detail {settled}: false while a stroke is being drawn. */
   constructor() {
@@ -150,10 +168,10 @@ export class Sheet extends EventTarget {
     const pad = new Pad(canvas, { backgroundColor: "#fff" });
     pad.off();
     canvas.getContext("2d").setTransform(scale, 0, 0, scale, -frame.x * scale, -frame.y * scale);
-    pad.fromData(
-      this.pad.toData().filter(({ points }) => inside(points, box)).map((group) => ({ ...group, penColor: "#000" })),
-      { clear: false },
-    );
+    const groups = this.pad.toData().filter(({ points }) => inside(points, box));
+    const black = groups.map((group) => ({ ...group, penColor: "#000" }));
+    pad.fromData(black, { clear: false });
+    finish(canvas, black);
     return canvas;
   }
 
@@ -172,6 +190,7 @@ export class Sheet extends EventTarget {
   }
 
   #done() {
+    finish(this.canvas, this.pad.toData().slice(-1));
     this.#push(structuredClone(this.pad.toData()), false);
   }
 
@@ -192,6 +211,7 @@ export class Sheet extends EventTarget {
 
   #show(groups) {
     this.pad.fromData(structuredClone(groups));
+    finish(this.canvas, groups);
   }
 
   /** Draw `groups` as if they were being written, in about a second. */
