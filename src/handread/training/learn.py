@@ -23,7 +23,6 @@ from handread.imaging.strokes import CHARACTERS
 from handread.networks.base import Network
 from handread.networks.build import build_network
 from handread.runtime import store
-from handread.training.calibrate import Judged, fit_temperature
 from handread.training.config import SourceConfig, TrainConfig
 from handread.training.export import export_network
 from handread.training.finetune import LearnConfig, between, fine_tune, logits_of
@@ -38,7 +37,6 @@ CAUTIOUS = 0.7
 """... and so far it goes, or the whole way where there is a new character, which the old weights do not know."""
 SHARES = (0.0, 0.25, 0.5, 0.7, 0.85, 1.0)
 """How far from the old weights to the new ones: the choices."""
-ENOUGH_TO_CALIBRATE = 200
 DRAWN, SCRIBBLED = 6_000, 2_000
 """Characters and scribbles drawn to rehearse with."""
 NEVER = -4.0
@@ -105,7 +103,7 @@ def learn(
     own, held_set = (None if part is None else characters_of(part, alphabet, old_card.frame) for part in (rest, held))
     assert own is not None
 
-    share, temperature = 1.0 if new else CAUTIOUS, old_card.temperature
+    share = 1.0 if new else CAUTIOUS
     before = after = float("nan")
     if held_set is not None:
         watcher.stage(f"learning {len(own):,} pictures, {len(held_set):,} held out to judge by")
@@ -114,9 +112,6 @@ def learn(
         right = [_accuracy(between(anchor, tried, s), held_set, len(alphabet)) for s in SHARES]
         best = shortest(right, len(held_set))
         share, before, after = SHARES[best], right[0], right[best]
-        if len(held_set) >= ENOUGH_TO_CALIBRATE:
-            judged = Judged(logits_of(between(anchor, tried, share), held_set), held_set.labels)
-            temperature = round(fit_temperature([judged], len(alphabet)), 4)
         if validate is None:
             own = join([own, held_set])
     if held_set is None or validate is None:
@@ -127,7 +122,7 @@ def learn(
     if held_set is not None:
         scores |= {f"held out of {items.name}, before": round(before, 5), f"held out of {items.name}": round(after, 5)}
     card = ModelCard(
-        name=out.stem, version="1", alphabet="".join(alphabet), temperature=temperature,
+        name=out.stem, version="1", alphabet="".join(alphabet), temperature=old_card.temperature,
         accept_above=old_card.accept_above, ink_above=old_card.ink_above, alphabet_above=old_card.alphabet_above,
         has_none=old_card.has_none, has_cues=old_card.has_cues,
         data=(*old_card.data, DataSource(items.name, len(items), "", "learned on top")),

@@ -458,6 +458,7 @@ at("kept-clear").addEventListener("click", async () => {
 at("keys-open").addEventListener("click", () => at("keys").showModal());
 at("theme").addEventListener("click", turnTheme);
 addEventListener("themechange", themeChanged);
+addEventListener("look", () => view.refreshLook());
 
 const pen = Number(memory.get("pen"));
 if (pen >= 2 && pen <= 16) at("pen").value = pen;

@@ -7,8 +7,8 @@
 //
 // A request holds either `strokes` ([[{x, y, pressure, t}]]), `width`, `height` and `pen`, or `pictures`
 // ([{name, blob}]), and for both `alphabet` (null: all), `one`, `top` and `look`. A row is what `handread read
-// --json` prints, with `look` as well where it was asked for. What goes wrong is an EngineError whose message is a
-// sentence for people.
+// --json` prints, with `look` as well where it was asked for; an engine that has a look's `saliency` only later fires
+// `look` on the window when it has come. What goes wrong is an EngineError whose message is a sentence for people.
 
 const ROOT = new URL("../", import.meta.url);
 let token = null;

@@ -3,6 +3,9 @@
 
 /* global handreadModel, handreadReader */
 
+const MOST = Number.MAX_SAFE_INTEGER; // nothing is sent, and so nothing is too much
+const MOST_EXPLAINED = 40; // characters of a reading, as on the server
+
 let started = null;
 let last = 0;
 const waiting = new Map();
@@ -24,7 +27,7 @@ export async function describe() {
     model: { name: card.name, version: card.version, card },
     alphabets,
     collect: false,
-    limits: { upload_bytes: Infinity, pictures: Infinity, characters: Infinity, pixels: 80_000_000 },
+    limits: { upload_bytes: MOST, pictures: MOST, characters: MOST, pixels: 80_000_000 },
   };
 }
 
@@ -33,7 +36,41 @@ export async function read({ strokes, width, height, pen, pictures, alphabet, on
   await reader.loaded;
   signal?.throwIfAborted();
   const asked = { alphabet, one: Boolean(one), top: top ?? 5, look: Boolean(look) };
-  return ask(reader.port, "read", strokes ? { strokes: plain(strokes), width, height, pen, ...asked } : { pictures, ...asked });
+  const drawing = Boolean(strokes);
+  if (drawing) open = open.filter((one) => !one.drawing); // nobody will look at the one before
+  const what = drawing ? { strokes: plain(strokes), width, height, pen } : { pictures };
+  const found = await ask(reader.port, "read", { ...what, ...asked });
+  for (const { look: seen } of found.readings) {
+    if (seen) seen.characters = later(seen.characters, { drawing, alphabet });
+  }
+  explain(reader.port);
+  return found;
+}
+
+// --- why a character was read so is worked out when nothing else is to be done, the last character first
+
+let open = [];
+let busy = false;
+
+function later(characters, about) {
+  const shown = characters.map(({ input, saliency }) => ({ input, saliency }));
+  const some = characters.slice(0, MOST_EXPLAINED);
+  open.push(...some.map(({ glyph, cue }, i) => ({ glyph, cue, shown: shown[i], ...about })));
+  return shown;
+}
+
+async function explain(port) {
+  if (busy) return;
+  busy = true;
+  try {
+    for (let one = open.pop(); one; one = open.pop()) {
+      const { glyph, cue, alphabet, shown } = one;
+      shown.saliency = await ask(port, "why", { glyph, cue, alphabet });
+      dispatchEvent(new Event("look"));
+    }
+  } finally {
+    busy = false;
+  }
 }
 
 export async function correct() {

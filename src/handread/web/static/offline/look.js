@@ -1,42 +1,39 @@
 // What the network saw, as handread.web.look shows it: cleaned ink, inputs, and what spoke for each answer.
 
-import { mapped, picture } from "./image.js";
+import { picture } from "./image.js";
 import { blurred } from "./morphology.js";
 import { byte, round } from "./numbers.js";
 import { pngUri } from "./png.js";
 import { cubic, linear, shrunk } from "./scale.js";
 
-const MOST_CHARACTERS = 40;
-const FEW = 3; // characters up to which patches lie as closely as on the server; for more there is no time
 const INK_SIDE = 1200;
 const TILE = 192;
 const SURE = 1e-6;
 const [FOR, AGAINST] = [[37, 92, 196], [217, 108, 20]]; // prettier-ignore
 
-/** Pictures as data: URIs of what `reader.read` gave; `pause()` is awaited between characters. */
-export async function look(reader, { ink, glyphs, cues, wanted }, pause) {
+/** The pictures of a reading as data: URIs, with each character's glyph and cue: why it was read so takes longer. */
+export async function look({ ink, glyphs, cues }) {
   const factor = Math.max(ink.width, ink.height) / INK_SIDE;
   const small =
     factor <= 1 ? ink : shrunk(ink, Math.max(1, round(ink.width / factor)), Math.max(1, round(ink.height / factor)));
   const characters = [];
   for (const [i, glyph] of glyphs.entries()) {
-    const shown = { input: await grey(mapped(glyph, (value) => 255 - value)), saliency: "" };
-    if (i < MOST_CHARACTERS) {
-      await pause();
-      const heat = saliency(reader, glyph, cues[i], wanted, glyphs.length > FEW ? 2 : 1);
-      shown.saliency = await painted(glyph, heat);
-    }
-    characters.push(shown);
+    characters.push({ input: await inverted(glyph), saliency: "", glyph, cue: cues[i] });
   }
-  return { ink: await grey(mapped(small, (value) => 255 - value)), characters };
+  return { ink: await inverted(small), characters };
 }
 
-const grey = ({ data, width, height }) => pngUri(data, width, height, 1);
+/** What of a glyph spoke for its answer and what against it, as a data: URI. */
+export function why(reader, glyph, cue, wanted) {
+  return painted(glyph, saliency(reader, glyph, cue, wanted));
+}
+
+const inverted = ({ data, width, height }) => pngUri(data.map((value) => 255 - value), width, height, 1); // prettier-ignore
 
 /** In log-odds: above 0 where the ink spoke for the answer, found by covering it patch by patch. */
-function saliency(reader, glyph, cue, wanted, coarse) {
+function saliency(reader, glyph, cue, wanted) {
   const { width, height } = glyph;
-  const patches = patchesOf(width, height, coarse);
+  const patches = patchesOf(width, height);
   const covered = patches.map(({ x, y, side }) => {
     const made = picture(width, height, glyph.data.slice());
     for (let v = y; v < y + side; v += 1) made.data.fill(0, v * width + x, v * width + x + side);
@@ -58,10 +55,10 @@ function saliency(reader, glyph, cue, wanted, coarse) {
   return heat.map((value, i) => value / count[i]);
 }
 
-function patchesOf(width, height, coarse) {
+function patchesOf(width, height) {
   const least = Math.min(width, height);
   const side = Math.max(2, Math.floor(least / 4));
-  const step = Math.max(1, Math.floor(least / 10)) * coarse;
+  const step = Math.max(1, Math.floor(least / 10));
   const places = (size) => {
     const found = [];
     for (let at = 0; at < size - side; at += step) found.push(at);

@@ -1,7 +1,7 @@
 // The recogniser behind the page, in a worker of its own: messages {id, deed, ...} in, {id, answer} or {id, error} out.
 
 import { drawCanvas } from "./drawing.js";
-import { look } from "./look.js";
+import { look, why } from "./look.js";
 import { PictureError, readPicture } from "./read.js";
 import { Recognizer, scaled } from "./recognizer.js";
 
@@ -60,7 +60,11 @@ class Reader {
       return { ...character, box };
     });
     const row = { ...seen.row, characters };
-    return looking ? { ...row, look: await look(this.recognizer, seen, pause) } : row;
+    return looking ? { ...row, look: await look(seen) } : row;
+  }
+
+  why({ glyph, cue, alphabet }) {
+    return why(this.recognizer, glyph, cue, this.recognizer.wanted(this.#alphabet(alphabet)));
   }
 
   /** The characters of a name or of a text; null for all. */
@@ -78,6 +82,3 @@ class Reader {
 }
 
 const wrong = (message) => Object.assign(new Error(message), { code: "alphabet" });
-
-/** Let another message be answered first. */
-const pause = () => new Promise((resolve) => setTimeout(resolve, 0));

@@ -1,0 +1,187 @@
+"""The page without a server: a folder that reads in the browser alone, from any static host or as a file on a stick."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from handread import __version__
+from handread.data.atomic import write_atomic
+from handread.errors import DataError, ModelError
+from handread.runtime import store
+from handread.runtime.session import Session
+from handread.web.bundle import bundle
+
+STATIC = Path(__file__).resolve().parent / "static"
+
+MARK = "handread.json"
+"""The file by which an earlier export is known."""
+
+OPERATORS = frozenset(
+    """Add AveragePool BatchNormalization Cast Clip Concat Constant Conv DequantizeLinear Div Dropout Elu Flatten Gemm
+    GlobalAveragePool GlobalMaxPool HardSigmoid HardSwish Identity LeakyRelu Log LogSoftmax MatMul MaxPool Mul ReduceMax
+    ReduceMean ReduceSum Relu Reshape Sigmoid Softmax Squeeze Sub Tanh Transpose Unsqueeze""".split()
+)
+"""What ``static/offline/network.js`` can work out."""
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self' 'wasm-unsafe-eval'",  # the innermost loop is WebAssembly; JavaScript's eval stays forbidden
+        "worker-src blob:",
+        "style-src 'self'",
+        "img-src 'self' data: blob:",
+        "font-src 'self'",
+        "media-src 'self' blob:",
+        "base-uri 'none'",
+        "form-action 'none'",
+    )
+)
+"""Nothing may be fetched from anywhere: what the page needs came with it."""
+
+_PAGES = {"index.html": "app.js", "about.html": "about.js"}
+_COPIED = ("theme.js", "icon.svg", "examples/*", "fonts/*", "vendor/LICENSE*")
+_CARRIED = ("pen.json", "examples/*")
+"""What the page fetches: browsers fetch nothing from a file on a stick."""
+
+
+def export_page(model: str | Path, folder: Path) -> int:
+    """Write the page with a shipped `model`, one at a path, or that of a training run into `folder`.
+
+    Returns the size in bytes. Each file is written whole or not at all, the first page last. Raises `DataError` for a
+    folder that holds anything but an earlier export, `ModelError` for a model that the page cannot run.
+    """
+    name, content = _model(model)
+    files = dict(_files(content))
+    _prepare(folder)
+    mark = json.dumps({"handread": __version__, "model": name, "files": sorted(files)}, indent=1) + "\n"
+    write_atomic(folder / MARK, mark.encode())
+    for path in sorted(files, key=lambda path: path == "index.html"):
+        target = folder / path
+        target.parent.mkdir(exist_ok=True)
+        write_atomic(target, files[path])
+    return sum(map(len, files.values()))
+
+
+def _model(model: str | Path) -> tuple[str, bytes]:
+    run = Path(model) / "model.onnx"
+    where: str | Path = run if run.is_file() else model
+    content = store.load(where)
+    card = Session(content, name=str(where)).card
+    if card.window:
+        raise ModelError(
+            f"{where} was trained on pictures of one character at its own size, and the page reads drawings and lines; "
+            "read such pictures with handread read --one"
+        )
+    foreign = sorted(set(operators(content)) - OPERATORS)
+    if foreign:
+        raise ModelError(
+            f"{where} uses {', '.join(foreign)}, which the page without a server cannot work out; "
+            "serve it with handread serve --model"
+        )
+    return card.name, content
+
+
+def _prepare(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        empty = next(folder.iterdir(), None) is None
+    except OSError as error:
+        raise DataError(f"{folder} cannot be used: {error.strerror or error}; name a folder") from None
+    if not empty and not (folder / MARK).is_file():
+        raise DataError(f"{folder} holds other files; name a new folder, or one with an earlier export")
+
+
+def _files(model: bytes) -> Iterator[tuple[str, bytes]]:
+    for pattern in _COPIED:
+        for path in sorted(STATIC.glob(pattern)):
+            yield f"static/{path.relative_to(STATIC).as_posix()}", path.read_bytes()
+    yield "static/style.css", _style().encode()
+    yield "static/model.js", f'globalThis.handreadModel = "{_base64(model)}";\n'.encode()
+    reader = bundle(STATIC, "offline/reader.js")
+    yield "static/reader.js", f"globalThis.handreadReader = function () {{\n{reader}return entry;\n}};\n".encode()
+    carried = {
+        path.relative_to(STATIC).as_posix(): _base64(path.read_bytes())
+        for pattern in _CARRIED
+        for path in sorted(STATIC.glob(pattern))
+    }
+    for page, entry in _PAGES.items():
+        script = bundle(STATIC, entry, replaced={"engine.js": "offline/engine.js"}, fetch="offline/shelf.js")
+        table = json.dumps(carried if page == "index.html" else {})
+        yield f"static/{entry}", f"(() => {{\nconst handreadFiles = {table};\n{script}}})();\n".encode()
+        yield page, _page((STATIC / page).read_text(encoding="utf-8"), entry).encode()
+
+
+def _page(html: str, entry: str) -> str:
+    """A page whose scripts are classic ones and whose links name files; it carries its own security policy."""
+    lines = [line for line in html.splitlines(keepends=True) if 'rel="preload"' not in line]  # fetched, and so refused
+    scripts = "\n    ".join(
+        f'<script defer src="static/{name}"></script>' for name in ("model.js", "reader.js", entry)
+    )
+    policy = f'<meta http-equiv="content-security-policy" content="{CONTENT_SECURITY_POLICY}" />'
+    html = "".join(lines)
+    for before, after in (
+        ('<meta charset="utf-8" />', f'<meta charset="utf-8" />\n    {policy}'),
+        (f'<script type="module" src="static/{entry}"></script>', scripts),
+        ('href="./"', 'href="index.html"'),
+        ('href="about"', 'href="about.html"'),
+    ):
+        if before not in html:
+            raise AssertionError(f"the page has no {before}")
+        html = html.replace(before, after)
+    return html
+
+
+def _style() -> str:
+    """The style sheet; a mask is fetched as scripts are, and so stands in it."""
+    style = (STATIC / "style.css").read_text(encoding="utf-8")
+    mask = _base64((STATIC / "wordmark.svg").read_bytes())
+    return style.replace('url("wordmark.svg")', f'url("data:image/svg+xml;base64,{mask}")')
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")
+
+
+def operators(content: bytes) -> list[str]:
+    """Names of the operators of an ONNX file's nodes, in order; its own domain stands before a foreign one's.
+
+    Read from the protocol buffer itself, as ``onnx`` comes only with ``handread[train]``. The file must be whole.
+    """
+    found = []
+    for graph in _parts(content, 7):
+        for node in _parts(graph, 1):
+            name = b"".join(_parts(node, 4)).decode()
+            domain = b"".join(_parts(node, 7)).decode()
+            found.append(f"{domain}.{name}" if domain not in ("", "ai.onnx") else name)
+    return found
+
+
+def _parts(message: bytes, wanted: int) -> Iterator[bytes]:
+    """Contents of a message's fields of the number `wanted` that have a length."""
+    at = 0
+    while at < len(message):
+        key, at = _varint(message, at)
+        kind = key & 7
+        if kind == 2:
+            length, at = _varint(message, at)
+            if key >> 3 == wanted:
+                yield message[at : at + length]
+            at += length
+        elif kind == 0:
+            _, at = _varint(message, at)
+        else:
+            at += 8 if kind == 1 else 4
+
+
+def _varint(message: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = message[at]
+        at += 1
+        value |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            return value, at
