@@ -41,7 +41,8 @@ MAY_KNOW: dict[str, set[str] | None] = {
 }
 """Room -> rooms that it may import; itself always."""
 MAY_ALSO_KNOW = {
-    f"training/{name}.py": {"runtime"} for name in ("adopt", "baseline", "export", "learn", "restore", "run")
+    f"training/{name}.py": {"runtime"}
+    for name in ("adopt", "baseline", "export", "learn", "quantise", "restore", "run")
 }
 """What training writes is run once as prediction will run it."""
 
@@ -49,7 +50,7 @@ HEAVY_HOMES = {
     "torch": {"networks", "training"},
     "onnx": {"training"},
     "safetensors": {"training"},
-    "onnxruntime": {"runtime"},
+    "onnxruntime": {"runtime", "training"},
     "fastapi": {"web"},
     "starlette": {"web"},
     "uvicorn": {"web"},

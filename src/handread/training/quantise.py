@@ -1,62 +1,90 @@
-"""Weights to 8-bit integers: a quarter of the size, each output channel with its own scale.
+"""A network in 8-bit integers: half the file and two and a half times the speed, for a few answers in a thousand.
 
-Weight-only: the arithmetic stays in float, so the file is small rather than faster.
+Weights and activations both (Jacob et al. 2018, Quantization and Training of Neural Networks for Efficient
+Integer-Arithmetic-Only Inference), by onnxruntime's own tool. The range of every activation is taken from characters
+and scribbles drawn by Handread's pen, so that no data set is needed and the result is the same everywhere.
 """
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
+import onnxruntime
+from onnxruntime import quantization
 
-SMALLEST = 256
-"""Tensors with fewer values stay as they are: nothing would be saved."""
+from handread.alphabet import Alphabet
+from handread.card import ModelCard
+from handread.data.synthetic import non_characters, synthetic_characters
+from handread.errors import ModelError
+from handread.imaging.glyph import normalise
+from handread.imaging.strokes import CHARACTERS
+from handread.runtime.session import Session
+from handread.training.sources import random_cues
+
+DRAWN, SCRIBBLED = 900, 124
+"""Drawn characters and scribbles that show how large activations become."""
+_SEED = 5
+_BATCH = 64
 
 
 def quantise(data: bytes) -> bytes:
-    """The ONNX file `data` with symmetric int8 weights per output channel; the card is kept."""
-    model = onnx.load_from_string(data)
-    halves = {node.input[0]: node for node in model.graph.node if node.op_type == "Cast"}
-    outputs_first = {
-        node.input[1]: node.op_type == "Conv" or bool(_attribute(node, "transB"))
-        for node in model.graph.node
-        if node.op_type in ("Conv", "Gemm")
-    }
-    added, dropped, initializers = [], [], []
-    for tensor in model.graph.initializer:
-        cast = halves.get(tensor.name)
-        name = cast.output[0] if cast is not None else tensor.name
-        values = numpy_helper.to_array(tensor)
-        if name not in outputs_first or values.size < SMALLEST or values.ndim < 2:
-            initializers.append(tensor)
-            continue
-        axis = 0 if outputs_first[name] else 1
-        integers, scale = _rounded(values.astype(np.float32), axis)
-        stem = name + ".int8"
-        initializers += [
-            numpy_helper.from_array(integers, stem),
-            numpy_helper.from_array(scale, stem + ".scale"),
-            numpy_helper.from_array(np.zeros(len(scale), np.int8), stem + ".zero"),
-        ]
-        added.append(helper.make_node("DequantizeLinear", [stem, stem + ".scale", stem + ".zero"], [name], axis=axis))
-        if cast is not None:
-            dropped.append(cast)
-    nodes = added + [node for node in model.graph.node if node not in dropped]
-    del model.graph.node[:], model.graph.initializer[:]
-    model.graph.node.extend(nodes)
-    model.graph.initializer.extend(initializers)
+    """The ONNX file `data` in 8 bits, its card kept; raises `ModelError` where no character of it can be drawn."""
+    card = Session.from_bytes(data).card
+    shown = _Shown(card)
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        plain, small = Path(folder) / "plain.onnx", Path(folder) / "small.onnx"
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        options.optimized_model_filepath = str(plain)
+        onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        quantization.quantize_static(
+            str(plain), str(small), shown, quant_format=quantization.QuantFormat.QDQ, per_channel=True,
+            activation_type=quantization.QuantType.QUInt8, weight_type=quantization.QuantType.QInt8,
+        )  # fmt: skip
+        model = onnx.load(str(small))
+    del model.metadata_props[:]
+    model.metadata_props.extend(onnx.load_from_string(data).metadata_props)
+    model.producer_name = "handread"
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
 
 
-def _rounded(values: Any, axis: int) -> tuple[Any, Any]:
-    other = tuple(i for i in range(values.ndim) if i != axis)
-    largest = np.abs(values).max(axis=other, keepdims=True)
-    scale = np.maximum(largest / 127, 1e-12).astype(np.float32)
-    return np.round(values / scale).astype(np.int8), scale.reshape(-1)
+class _Shown(quantization.CalibrationDataReader):  # type: ignore[misc]
+    """Batches of what the network will meet, by the names of its inputs."""
+
+    def __init__(self, card: ModelCard) -> None:
+        drawable = "".join(c for c in card.alphabet if c in CHARACTERS)
+        if not drawable:
+            raise ModelError(f"{card.name} knows no character that can be drawn, so its ranges cannot be found")
+        drawn = synthetic_characters(DRAWN, alphabet=Alphabet.of(drawable), seed=_SEED)
+        glyphs = np.concatenate(
+            [normalise(drawn.images, card.frame), normalise(non_characters(SCRIBBLED, seed=_SEED), card.frame)]
+        )
+        self._batches = self._served(glyphs, random_cues(len(glyphs), _SEED) if card.has_cues else None)
+
+    def _served(self, glyphs: Any, cues: Any) -> Iterator[dict[str, Any]]:
+        for first in range(0, len(glyphs), _BATCH):
+            feeds = {"image": glyphs[first : first + _BATCH]}
+            yield feeds if cues is None else feeds | {"cues": cues[first : first + _BATCH]}
+
+    def get_next(self) -> dict[str, Any] | None:
+        """The next batch, None after the last; the name is the tool's."""
+        return next(self._batches, None)
 
 
-def _attribute(node: onnx.NodeProto, name: str) -> int:
-    return next((int(a.i) for a in node.attribute if a.name == name), 0)
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The tool recommends on the root logger what has been done already."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)

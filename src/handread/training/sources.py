@@ -232,10 +232,10 @@ def _non_characters(
 
     drawn = normalise(non_characters(source.count, seed=seed), frame)
     labels = np.full(len(drawn), len(alphabet), np.int64)
-    return _rows(drawn, labels, _random_cues(len(drawn), seed), source.repeat, len(before))
+    return _rows(drawn, labels, random_cues(len(drawn), seed), source.repeat, len(before))
 
 
-def _random_cues(count: int, seed: int) -> npt.NDArray[np.float32]:
+def random_cues(count: int, seed: int) -> npt.NDArray[np.float32]:
     """Cues of every kind, so that no cue alone gives a non-character away."""
     rng = np.random.default_rng(seed)
     kind = rng.integers(0, 3, count)
@@ -275,7 +275,7 @@ def _pairs(source: SourceConfig, alphabet: Alphabet, seed: int, before: list[Tra
         moved = np.roll(second, drop, axis=0)[:, a - start : b - start]
         sheet[:, a:b] = np.maximum(sheet[:, a:b], moved)
     none = np.full(len(sheets), len(alphabet), np.int64)
-    return _rows(normalise(sheets, frame), none, _random_cues(len(sheets), seed), source.repeat, len(before))
+    return _rows(normalise(sheets, frame), none, random_cues(len(sheets), seed), source.repeat, len(before))
 
 
 _DRAWN = {"synthetic": _synthetic, "non-characters": _non_characters, "pairs": _pairs}

@@ -46,7 +46,9 @@ def bundle(root: Path, entry: str, *, replaced: Mapping[str, str] | None = None,
     for module in order:
         code = re.sub(r"%%([^%]+)%%", lambda found: names[found[1]], module.code)
         returned = ", ".join(f"{outside}: {inside}" for outside, inside in module.exports)
-        lines.append(f"// {module.path}\nconst {names[module.path]} = (() => {{\n{code}\nreturn {{ {returned} }};\n}})();")
+        lines.append(
+            f"// {module.path}\nconst {names[module.path]} = (() => {{\n{code}\nreturn {{ {returned} }};\n}})();"
+        )
         if module.path == fetch:
             lines.append(f"const fetch = {names[module.path]}.fetched;")
     lines.append(f"const entry = {names[entry]};")

@@ -19,11 +19,14 @@ STATIC = Path(__file__).resolve().parent / "static"
 MARK = "handread.json"
 """The file by which an earlier export is known."""
 
-OPERATORS = frozenset(
-    """Add AveragePool BatchNormalization Cast Clip Concat Constant Conv DequantizeLinear Div Dropout Elu Flatten Gemm
-    GlobalAveragePool GlobalMaxPool HardSigmoid HardSwish Identity LeakyRelu Log LogSoftmax MatMul MaxPool Mul ReduceMax
-    ReduceMean ReduceSum Relu Reshape Sigmoid Softmax Squeeze Sub Tanh Transpose Unsqueeze""".split()
-)
+# fmt: off
+OPERATORS = frozenset((
+    "Add", "AveragePool", "BatchNormalization", "Cast", "Clip", "Concat", "Constant", "Conv", "DequantizeLinear",
+    "Div", "Dropout", "Elu", "Flatten", "Gemm", "GlobalAveragePool", "GlobalMaxPool", "HardSigmoid", "HardSwish",
+    "Identity", "LeakyRelu", "Log", "LogSoftmax", "MatMul", "MaxPool", "Mul", "ReduceMax", "ReduceMean", "ReduceSum",
+    "Relu", "Reshape", "Sigmoid", "Softmax", "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze",
+))
+# fmt: on
 """What ``static/offline/network.js`` can work out."""
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -117,9 +120,7 @@ def _files(model: bytes) -> Iterator[tuple[str, bytes]]:
 def _page(html: str, entry: str) -> str:
     """A page whose scripts are classic ones and whose links name files; it carries its own security policy."""
     lines = [line for line in html.splitlines(keepends=True) if 'rel="preload"' not in line]  # fetched, and so refused
-    scripts = "\n    ".join(
-        f'<script defer src="static/{name}"></script>' for name in ("model.js", "reader.js", entry)
-    )
+    scripts = "\n    ".join(f'<script defer src="static/{name}"></script>' for name in ("model.js", "reader.js", entry))
     policy = f'<meta http-equiv="content-security-policy" content="{CONTENT_SECURITY_POLICY}" />'
     html = "".join(lines)
     for before, after in (

@@ -86,7 +86,10 @@ export function peak({ data }) {
   return most;
 }
 
-export const any = ({ data }) => data.some(Boolean);
+export function any({ data }) {
+  for (let i = 0; i < data.length; i += 1) if (data[i]) return true;
+  return false;
+}
 
 /** Box [x, y, width, height] of what is not zero; zeros where there is nothing. */
 export function bounds({ data, width, height }) {

@@ -1,6 +1,6 @@
 // Grey picture to ink, as handread.imaging.ink does: shadow, texture, noise and polarity dealt with.
 
-import { any, histogram, lookedUp, mapped, peak, picture } from "./image.js";
+import { any, histogram, lookedUp, mapped, picture } from "./image.js";
 import { closed, dilated, mean, medianOfNine, opened } from "./morphology.js";
 import { argmax, byte, limited, median, part, quantile, quantileOfCounts, round, runningSum, searchSorted, solveSymmetric } from "./numbers.js"; // prettier-ignore
 import { removeRules } from "./rules.js";
@@ -13,8 +13,7 @@ const PAPER_SIDE = 300;
 
 /** Ink of a grey picture, 0 paper to 255 full ink; zeros where there is none. */
 export function extractInk(gray) {
-  const least = gray.data.reduce((a, b) => Math.min(a, b), 255);
-  if (Math.min(gray.width, gray.height) < 3 || least === peak(gray)) return picture(gray.width, gray.height);
+  if (Math.min(gray.width, gray.height) < 3 || gray.data.every((value) => value === gray.data[0])) return picture(gray.width, gray.height);
   const dark = isBrightOnDark(gray) ? mapped(gray, (value) => 255 - value) : gray;
   const ink = cutAtInk(darkness(dark));
   return any(ink) ? removeRules(ink) : ink;
@@ -60,8 +59,14 @@ function level({ data, width, height }, bowl) {
   const shapes = new Float64Array(count * terms);
   for (let i = 0; i < count; i += 1) {
     const [x, y] = [across[i % width], down[part(i, width)]];
-    const own = bowl ? [1, x, y, x * x, y * y, x * y] : [1, x, y];
-    shapes.set(own, i * terms);
+    const at = i * terms;
+    shapes[at] = 1;
+    shapes[at + 1] = x;
+    shapes[at + 2] = y;
+    if (!bowl) continue;
+    shapes[at + 3] = x * x;
+    shapes[at + 4] = y * y;
+    shapes[at + 5] = x * y;
   }
   let plane = new Float64Array(count).fill(median(data));
   const off = new Float64Array(count);
@@ -75,9 +80,10 @@ function level({ data, width, height }, bowl) {
       for (let a = 0; a < terms; a += 1) {
         const own = shapes[i * terms + a];
         right[a] += own * data[i];
-        for (let b = 0; b < terms; b += 1) matrix[a][b] += own * shapes[i * terms + b];
+        for (let b = 0; b <= a; b += 1) matrix[a][b] += own * shapes[i * terms + b];
       }
     }
+    for (let a = 0; a < terms; a += 1) for (let b = 0; b < a; b += 1) matrix[b][a] = matrix[a][b];
     const weights = solveSymmetric(matrix, right);
     plane = new Float64Array(count);
     for (let i = 0; i < count; i += 1) for (let a = 0; a < terms; a += 1) plane[i] += shapes[i * terms + a] * weights[a];

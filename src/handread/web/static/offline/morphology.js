@@ -3,6 +3,8 @@
 import { cut, framed, mapped, picture, transposed } from "./image.js";
 import { byte } from "./numbers.js";
 
+const FEW_ROWS = 7;
+
 /** The smallest in a window of `width` x `height`; beyond the rim lies `outside`, which by default never counts. */
 export function eroded(image, width, height, outside = 255) {
   return filtered(image, width, height, outside, true);
@@ -22,15 +24,23 @@ export function closed(image, width, height) {
 }
 
 function filtered(image, width, height, outside, least) {
-  let made = image;
-  if (width > 1) made = alongRows(made, width, outside, least);
-  if (height > 1) made = transposed(alongRows(transposed(made), height, outside, least));
+  const [from, beyond] = least ? [inverse(image), 255 - outside] : [image, outside];
+  let made = width > 1 ? alongRows(from, width, beyond) : from;
+  if (height > 1) made = height <= FEW_ROWS ? alongColumns(made, height, beyond) : transposed(alongRows(transposed(made), height, beyond));
+  if (least) return inverse(made);
   return made === image ? picture(image.width, image.height, image.data.slice()) : made;
 }
 
-/** Blocks of `size`, each run through from both ends (van Herk 1992, Gil and Werman 1993): three steps a pixel. */
-function alongRows({ data, width, height }, size, outside, least) {
+function inverse({ data, width, height }) {
+  const made = new Uint8Array(data.length);
+  for (let i = 0; i < data.length; i += 1) made[i] = 255 - data[i];
+  return { data: made, width, height };
+}
+
+/** The largest of `size` in a row. In blocks, each run through from both ends (van Herk 1992, Gil and Werman 1993). */
+function alongRows({ data, width, height }, size, outside) {
   const made = picture(width, height);
+  const out = made.data;
   const anchor = size >> 1;
   const length = width + size - 1;
   const line = new Uint8Array(length).fill(outside);
@@ -39,19 +49,44 @@ function alongRows({ data, width, height }, size, outside, least) {
   for (let y = 0; y < height; y += 1) {
     const start = y * width;
     line.set(data.subarray(start, start + width), anchor);
-    for (let i = 0; i < length; i += 1) {
-      const value = line[i];
-      const before = i % size ? forth[i - 1] : value;
-      forth[i] = least === value < before ? value : before;
-    }
-    for (let i = length - 1; i >= 0; i -= 1) {
-      const value = line[i];
-      const after = i === length - 1 || i % size === size - 1 ? value : back[i + 1];
-      back[i] = least === value < after ? value : after;
+    for (let block = 0; block < length; block += size) {
+      const stop = Math.min(block + size, length);
+      let most = 0;
+      for (let i = block; i < stop; i += 1) {
+        if (line[i] > most) most = line[i];
+        forth[i] = most;
+      }
+      most = 0;
+      for (let i = stop - 1; i >= block; i -= 1) {
+        if (line[i] > most) most = line[i];
+        back[i] = most;
+      }
     }
     for (let x = 0; x < width; x += 1) {
       const [a, b] = [back[x], forth[x + size - 1]];
-      made.data[start + x] = least === a < b ? a : b;
+      out[start + x] = a > b ? a : b;
+    }
+  }
+  return made;
+}
+
+/** The largest of `size`, few, in a column. */
+function alongColumns({ data, width, height }, size, outside) {
+  const made = picture(width, height);
+  const out = made.data;
+  const anchor = size >> 1;
+  for (let y = 0; y < height; y += 1) {
+    const start = y * width;
+    const stop = start + width;
+    if (y < anchor || y + size - anchor > height) out.fill(outside, start, stop);
+    const last = Math.min(height, y - anchor + size);
+    for (let row = Math.max(0, y - anchor); row < last; row += 1) {
+      let from = row * width;
+      for (let i = start; i < stop; i += 1) {
+        const value = data[from];
+        if (value > out[i]) out[i] = value;
+        from += 1;
+      }
     }
   }
   return made;
@@ -86,24 +121,33 @@ export function dilatedRound(image, size) {
 /** The middle of each pixel and its eight neighbours; the rim repeats itself. */
 export function medianOfNine({ data, width, height }) {
   const made = picture(width, height);
-  const nine = new Uint8Array(9);
+  // of each column of three the lowest, middle and highest; then the middle of the highest lowest, the middle middle
+  // and the lowest highest (Smith 1996)
+  const [low, mid, high] = [new Uint8Array(width), new Uint8Array(width), new Uint8Array(width)];
   for (let y = 0; y < height; y += 1) {
+    const above = Math.max(y - 1, 0) * width;
+    const below = Math.min(y + 1, height - 1) * width;
     for (let x = 0; x < width; x += 1) {
-      let count = 0;
-      for (let v = y - 1; v <= y + 1; v += 1) {
-        const start = Math.min(Math.max(v, 0), height - 1) * width;
-        for (let u = x - 1; u <= x + 1; u += 1) {
-          const value = data[start + Math.min(Math.max(u, 0), width - 1)];
-          let place = count;
-          for (; place > 0 && nine[place - 1] > value; place -= 1) nine[place] = nine[place - 1];
-          nine[place] = value;
-          count += 1;
-        }
-      }
-      made.data[y * width + x] = nine[4];
+      const [a, b, c] = [data[above + x], data[y * width + x], data[below + x]];
+      const [less, more] = a < b ? [a, b] : [b, a];
+      low[x] = c < less ? c : less;
+      high[x] = c > more ? c : more;
+      mid[x] = c < less ? less : c > more ? more : c;
+    }
+    for (let x = 0; x < width; x += 1) {
+      const left = x > 0 ? x - 1 : 0;
+      const right = x < width - 1 ? x + 1 : x;
+      const floor = Math.max(low[left], low[x], low[right]);
+      const roof = Math.min(high[left], high[x], high[right]);
+      made.data[y * width + x] = middle(floor, middle(mid[left], mid[x], mid[right]), roof);
     }
   }
   return made;
+}
+
+function middle(a, b, c) {
+  if (a < b) return b < c ? b : a < c ? c : a;
+  return a < c ? a : b < c ? c : b;
 }
 
 /** The mean of a window of `size` x `size`, `size` odd; the rim is a mirror that does not repeat its own pixels. */

@@ -3,6 +3,7 @@
 import { Arena } from "./kernel.js";
 
 const REAL = new Set([1, 10, 11]); // kinds of numbers with a fraction
+const RECTIFYING = new Set(["Add", "Conv"]);
 const TOGETHER = 16; // items at once: more would only take more memory
 
 export class Network {
@@ -15,10 +16,26 @@ export class Network {
     for (const node of nodes) {
       const { operator, inputs } = node;
       if (!OPERATORS[operator]) throw new Error(`the model uses ${operator}, which the page cannot work out`);
-      const step = { ...node, packed: null };
+      const step = { ...node, packed: null, rectified: false, rooms: { arrays: [], taken: 0 } };
       if (inputs.every((name) => !name || this.constants.has(name))) this.#run(step, this.constants);
       else this.steps.push(step);
     }
+    this.#rectify();
+  }
+
+  /** Let a step whose result goes to Relu and nowhere else do that one's work. */
+  #rectify() {
+    const readers = new Map();
+    for (const { inputs } of this.steps) for (const name of inputs) readers.set(name, (readers.get(name) ?? 0) + 1);
+    const makers = new Map(this.steps.map((step) => [step.outputs[0], step]));
+    this.steps = this.steps.filter(({ operator, inputs: [name], outputs }) => {
+      const maker = makers.get(name);
+      if (operator !== "Relu" || !RECTIFYING.has(maker?.operator) || readers.get(name) > 1) return true;
+      maker.rectified = true;
+      maker.outputs = outputs;
+      makers.set(outputs[0], maker);
+      return false;
+    });
   }
 
   /** Logits, a Float32Array a row, of network inputs (pictures) and their cues. */
@@ -41,7 +58,12 @@ export class Network {
       ["image", { dims: [count, 1, height, width], data: image }],
       ["cues", { dims: [count, 4], data: known }],
     ]);
-    for (const step of this.steps) this.#run(step, values);
+    for (const step of this.steps) {
+      rooms = step.rooms;
+      rooms.taken = 0;
+      this.#run(step, values);
+    }
+    rooms = null;
     const { dims, data } = values.get(this.output);
     return Array.from({ length: count }, (_, i) => data.slice(i * dims[1], (i + 1) * dims[1]));
   }
@@ -53,8 +75,19 @@ export class Network {
   }
 }
 
+let rooms = null; // arrays of the step that is being worked out, taken again the next time
+
+/** A tensor to be written, all of it: what stood in its array the last time still stands there. */
+function filled(dims) {
+  const size = volume(dims);
+  if (!rooms) return { dims, data: new Float32Array(size) };
+  const place = rooms.taken;
+  rooms.taken += 1;
+  if (!(rooms.arrays[place]?.length >= size)) rooms.arrays[place] = new Float32Array(size);
+  return { dims, data: rooms.arrays[place].subarray(0, size) };
+}
+
 const volume = (dims) => dims.reduce((product, size) => product * size, 1);
-const filled = (dims) => ({ dims, data: new Float32Array(volume(dims)) });
 const axisOf = (axis, dims) => (axis < 0 ? axis + dims.length : axis);
 
 /** Operator -> (inputs, attributes, context) => tensor. */
@@ -171,32 +204,54 @@ function each(x, change) {
 }
 
 function binary(join) {
-  return ([a, b]) => {
-    const rank = Math.max(a.dims.length, b.dims.length);
-    const [left, right] = [a, b].map(({ dims }) => [...Array(rank - dims.length).fill(1), ...dims]);
-    const dims = left.map((size, i) => Math.max(size, right[i]));
-    const made = filled(dims);
-    const count = made.data.length;
-    if (a.data.length === count && b.data.length === count) {
-      for (let i = 0; i < count; i += 1) made.data[i] = join(a.data[i], b.data[i]);
-    } else if (a.data.length === count && b.data.length === 1) {
-      for (let i = 0; i < count; i += 1) made.data[i] = join(a.data[i], b.data[0]);
-    } else {
-      const place = [left, right].map((own) => strides(own).map((step, i) => (own[i] === 1 ? 0 : step)));
-      const steps = strides(dims);
-      for (let i = 0; i < count; i += 1) {
-        let [rest, u, v] = [i, 0, 0];
-        for (let d = 0; d < rank; d += 1) {
-          const at = Math.floor(rest / steps[d]);
-          rest -= at * steps[d];
-          u += at * place[0][d];
-          v += at * place[1][d];
-        }
-        made.data[i] = join(a.data[u], b.data[v]);
-      }
-    }
+  return ([a, b], _, { step }) => {
+    const made = joined(a, b, join);
+    if (step.rectified) rectify(made.data, 0, made.data.length);
     return made;
   };
+}
+
+function rectify(data, from, stop) {
+  for (let i = from; i < stop; i += 1) if (data[i] < 0) data[i] = 0;
+}
+
+function joined(a, b, join) {
+  const rank = Math.max(a.dims.length, b.dims.length);
+  const [left, right] = [a, b].map(({ dims }) => [...Array(rank - dims.length).fill(1), ...dims]);
+  const dims = left.map((size, i) => Math.max(size, right[i]));
+  const made = filled(dims);
+  const count = made.data.length;
+  if (a.data.length === count && b.data.length === count) {
+    for (let i = 0; i < count; i += 1) made.data[i] = join(a.data[i], b.data[i]);
+  } else if (a.data.length === count && b.data.length === 1) {
+    for (let i = 0; i < count; i += 1) made.data[i] = join(a.data[i], b.data[0]);
+  } else if (a.data.length === count && isPerPlane(left, right)) {
+    const size = count / b.data.length;
+    for (let plane = 0; plane < b.data.length; plane += 1) {
+      const value = b.data[plane];
+      for (let i = plane * size; i < (plane + 1) * size; i += 1) made.data[i] = join(a.data[i], value);
+    }
+  } else {
+    const place = [left, right].map((own) => strides(own).map((step, i) => (own[i] === 1 ? 0 : step)));
+    const steps = strides(dims);
+    for (let i = 0; i < count; i += 1) {
+      let [rest, u, v] = [i, 0, 0];
+      for (let d = 0; d < rank; d += 1) {
+        const at = Math.floor(rest / steps[d]);
+        rest -= at * steps[d];
+        u += at * place[0][d];
+        v += at * place[1][d];
+      }
+      made.data[i] = join(a.data[u], b.data[v]);
+    }
+  }
+  return made;
+}
+
+/** Whether the second has one value for each of the first's last rows or planes. */
+function isPerPlane(left, right) {
+  const ones = right.findLastIndex((size) => size !== 1) + 1;
+  return right.slice(0, ones).every((size, i) => size === left[i]);
 }
 
 function strides(dims) {
@@ -404,7 +459,9 @@ function convolve([x, weights, bias], attributes, { step, arena }) {
       for (let n = 0; n < some; n += 1) {
         for (let row = 0; row < own; row += 1) {
           const from = start + row * stride + n * area;
-          made.data.set(floats.subarray(from, from + area), ((first + n) * outputs + group * own + row) * area);
+          const to = ((first + n) * outputs + group * own + row) * area;
+          made.data.set(floats.subarray(from, from + area), to);
+          if (step.rectified) rectify(made.data, to, to + area);
         }
       }
     }
@@ -417,7 +474,7 @@ function bordered({ dims, data }, { before, after }) {
   const [count, channels, high, wide] = dims;
   const [height, width] = [high + before[0] + after[0], wide + before[1] + after[1]];
   if (height === high && width === wide) return { data, height, width };
-  const made = new Float32Array(count * channels * height * width);
+  const made = filled([count, channels, height, width]).data; // the border is never written and stays zero
   for (let plane = 0; plane < count * channels; plane += 1) {
     for (let y = 0; y < high; y += 1) {
       const from = (plane * high + y) * wide;

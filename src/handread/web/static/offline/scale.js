@@ -21,12 +21,7 @@ export function shrunk(image, width, height) {
     for (let x = 0; x < width; x += 1) made.data[row * width + x] = byte(sums[x]);
   };
   for (let i = 0; i < rows.count; i += 1) {
-    const start = rows.from[i] * image.width;
-    line.fill(0);
-    for (let j = 0; j < columns.count; j += 1) {
-      const x = columns.to[j];
-      line[x] = Math.fround(line[x] + Math.fround(data[start + columns.from[j]] * columns.weight[j]));
-    }
+    weigh(data, rows.from[i] * image.width, columns, line);
     const weight = rows.weight[i];
     if (rows.to[i] !== row) {
       store();
@@ -38,6 +33,20 @@ export function shrunk(image, width, height) {
   }
   store();
   return made;
+}
+
+/** The sums of a row's pixels, each by its share, in single precision as OpenCV has them. */
+function weigh(data, start, { to, from, weight, count }, sums) {
+  let [x, sum] = [0, Math.fround(0)];
+  for (let j = 0; j < count; j += 1) {
+    if (to[j] !== x) {
+      sums[x] = sum;
+      x = to[j];
+      sum = Math.fround(0);
+    }
+    sum = Math.fround(sum + Math.fround(data[start + from[j]] * weight[j]));
+  }
+  sums[x] = sum;
 }
 
 function areaTable(size, target, scale) {
