@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import accuracy, baselines, reading, serving
+from benchmarks import accuracy, baselines, notebooks, reading, serving
 from benchmarks.results import README, update_page, write_csv
 
 
@@ -27,6 +27,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     classic = names.add_parser("baselines", help="what scikit-learn's classic classifiers come to on MNIST")
     classic.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="the data sets")
     classic.add_argument("--recipe", action="append", choices=baselines.RECIPES, help="only this one; may be repeated")
+    copied = names.add_parser(
+        "notebooks", help="what the recipes of five notebooks come to; into docs/notebooks.md too"
+    )
+    copied.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="the data sets")
+    copied.add_argument("--runs", type=Path, required=True, metavar="RUNS", help="where runs are kept and go on")
+    copied.add_argument("--recipe", action="append", choices=list(notebooks.REPORTED), help="may be repeated")
+    copied.add_argument("--seeds", type=int, default=1, help="runs a recipe, default 1")
     load = names.add_parser("serving", help="how the server bears load; puts its table into docs/serving.md too")
     load.add_argument("--seconds", type=int, default=60, help="of the main part, default 60")
     wanted = parser.parse_args(arguments)
@@ -34,6 +41,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         found = serving.measure(wanted.seconds, print)
         write_csv(serving.FILE, found)
         update_page(serving.PAGE, "load", serving.table(found))
+    elif wanted.name == "notebooks":
+        chosen = wanted.recipe or list(notebooks.REPORTED)
+        rows = notebooks.merged(notebooks.measure(wanted.data, wanted.runs, chosen, wanted.seeds, print))
+        write_csv(notebooks.FILE, rows)
+        update_page(notebooks.PAGE, "notebooks", notebooks.table(rows))
     elif wanted.name == "baselines":
         write_csv(
             baselines.FILE, baselines.merged(baselines.measure(wanted.data, wanted.recipe or baselines.RECIPES, print))

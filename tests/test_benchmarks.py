@@ -139,3 +139,32 @@ def test_the_machine_is_told_in_three_lines(capsys: pytest.CaptureFixture[str]) 
     assert " cores, " in machine
     assert versions.startswith("Python 3.")
     assert re.fullmatch("[0-9a-f]{12}", weights)
+
+
+def test_the_notebooks_table_has_a_line_a_recipe_with_mean_and_spread() -> None:
+    from benchmarks import notebooks
+
+    row = {
+        "recipe": "mnist-adam", "seed": "1", "training_images": "37800", "epochs": "10", "held_out_percent": "99.40",
+        "test": "mnist/test", "n": "10000", "test_percent": "99.20", "case_insensitive_percent": "99.20",
+        "training_seconds": "60", "processors": "2", "machine": "x86_64",
+    }  # fmt: skip
+    lines = notebooks.table([row, row | {"seed": "2", "test_percent": "99.40"}]).splitlines()
+    assert len(lines) == 3
+    assert lines[-1] == "| `mnist-adam` | 99.0 | 99.30 ± 0.14 | mnist/test, 10,000 | 99.40 | 2 | 10 | 1 |"
+
+
+def test_a_kaggle_sample_is_drawn_once_by_its_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import numpy as np
+
+    from benchmarks import notebooks
+
+    monkeypatch.setattr(notebooks, "KAGGLE", 20)
+    images = np.arange(30, dtype=np.uint8)[:, None, None].repeat(4, axis=1).repeat(4, axis=2)
+    (tmp_path / "mnist").mkdir()
+    np.savez(tmp_path / "mnist" / "train.npz", images=images, labels=np.arange(30) % 10)
+    first = np.load(notebooks.sample(tmp_path / "mnist", tmp_path / "runs" / "a.npz", 1))
+    second = np.load(notebooks.sample(tmp_path / "mnist", tmp_path / "runs" / "b.npz", 2))
+    assert len(np.unique(first["images"][:, 0, 0])) == 20
+    assert (first["labels"] == first["images"][:, 0, 0] % 10).all()
+    assert set(first["images"][:, 0, 0].tolist()) != set(second["images"][:, 0, 0].tolist())
