@@ -3,7 +3,8 @@
     python -m benchmarks.offline --data FOLDER        photographs, with what --data holds of them
     python -m benchmarks.offline --count 500          pictures and drawings of the project's own hand, so many a class
 
-The page runs in Chromium, from the exported folder, as a file on a stick would.
+The page runs in Chromium, from the exported folder, as a file on a stick would. What is counted goes into
+benchmarks/results/offline.csv and docs/page.md.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import numpy as np
 from PIL import Image
 
 import handread
-from benchmarks.results import RESULTS, write_csv
+from benchmarks.results import RESULTS, ROOT, Row, update_page, write_csv
 from handread.alphabet import NAMED
 from handread.errors import HandreadError
 from handread.imaging.draw import Paper, Pen, draw_character, draw_text
@@ -37,10 +38,11 @@ from handread.web.offline import export_page
 from handread.web.schemas import Point
 
 FILE = RESULTS / "offline.csv"
+PAGE = ROOT / "docs" / "page.md"
 NEAR = 0.01
 """Difference of a confidence that is still called equal."""
 _TOGETHER = 20
-_EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+_EXAMPLES = ROOT / "examples"
 _READER = """
 const source = new Blob([`(${handreadReader})().attend(self);`], { type: "text/javascript" });
 const worker = new Worker(URL.createObjectURL(source));
@@ -259,13 +261,28 @@ def measure(count: int, data: Path | None, say: Callable[[str], None]) -> list[d
     return rows
 
 
+def table(rows: Sequence[Row]) -> str:
+    """The rows as they stand in the documentation."""
+    lines = [
+        "| pictures | number | read equally | ms in the page | ms in Python |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    lines += [
+        f"| {row['class']} | {row['pictures']} | {row['equal']} | {row['page_ms']} | {row['python_ms']} |"
+        for row in rows
+    ]
+    return "\n".join(lines)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse, measure, write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.offline", description=__doc__)
     parser.add_argument("--count", type=int, default=500, help="pictures in each drawn class, default 500")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="the data sets, for photographs")
     wanted = parser.parse_args(arguments)
-    write_csv(FILE, measure(wanted.count, wanted.data, print))
+    rows = measure(wanted.count, wanted.data, print)
+    write_csv(FILE, rows)
+    update_page(PAGE, "offline", table(rows))
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def test_without_tkinter_one_sentence_with_the_package(
     [
         (["--alphabet", "0!"], "has never seen '!'"),
         (["--alphabet", "digit"], "did you mean the name 'digits'?"),
-        (["--model", "handraed"], "did you mean handread?"),
+        (["--model", "handraed"], "did you mean handread"),
         (["--theme", "blue"], "'blue' is not one of"),
         (["--corrections", "notes.txt"], "notes.txt is a file, not a folder"),
     ],

@@ -24,7 +24,7 @@ pytest.importorskip("fastapi", reason="the page needs the extra web")
 pytest.importorskip("selenium", reason="the page is driven by selenium, of the extra dev")
 
 from selenium import webdriver
-from selenium.common.exceptions import TimeoutException
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, TimeoutException
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.actions.action_builder import ActionBuilder
 from selenium.webdriver.common.actions.pointer_input import PointerInput
@@ -115,7 +115,10 @@ class Page:
         return self.driver.execute_script(code, *arguments)
 
     def until(self, truth: Callable[[], T], *, seconds: float = 8) -> T:
-        return WebDriverWait(self.driver, seconds, poll_frequency=0.03).until(lambda _: truth())
+        # what was found may be drawn anew before it is asked
+        ignored = (NoSuchElementException, StaleElementReferenceException, IndexError)
+        wait = WebDriverWait(self.driver, seconds, poll_frequency=0.03, ignored_exceptions=ignored)
+        return wait.until(lambda _: truth())
 
     def reads(self, text: str) -> None:
         """Wait until the page shows exactly this."""

@@ -1,8 +1,10 @@
 // A network run: the operators that Handread's own networks are made of, in ONNX's terms, on one thread.
 
 import { Arena } from "./kernel.js";
+import { limited, round } from "./numbers.js";
 
 const REAL = new Set([1, 10, 11]); // kinds of numbers with a fraction
+const INT8 = 3; // ONNX's number of that kind
 const RECTIFYING = new Set(["Add", "Conv"]);
 const TOGETHER = 16; // items at once: more would only take more memory
 
@@ -163,6 +165,17 @@ export const OPERATORS = {
   MatMul: ([a, b], _, context) => multiplied(a, () => turned(b), context, {}),
   MaxPool: ([x], attributes) => pool(x, attributes, true),
   Mul: binary((a, b) => a * b),
+  QuantizeLinear: ([x, scale, zero], { axis = 1 }) => {
+    const at = axisOf(axis, x.dims);
+    const after = volume(x.dims.slice(at + 1));
+    const [low, high] = zero?.kind === INT8 ? [-128, 127] : [0, 255];
+    const made = filled(x.dims);
+    for (let i = 0; i < x.data.length; i += 1) {
+      const c = scale.data.length === 1 ? 0 : Math.floor(i / after) % x.dims[at];
+      made.data[i] = limited(round(x.data[i] / scale.data[c]) + (zero?.data[c] ?? 0), low, high);
+    }
+    return made;
+  },
   ReduceMax: ([x, axes], attributes) => reduced(x, axes ?? attributes.axes, attributes.keepdims ?? 1, Math.max, -Infinity),
   ReduceMean: ([x, axes], attributes) =>
     reduced(x, axes ?? attributes.axes, attributes.keepdims ?? 1, (sum, value) => sum + value, 0, (sum, count) => sum / count),

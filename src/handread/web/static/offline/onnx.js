@@ -4,7 +4,8 @@ const TEXT = new TextDecoder();
 
 /**
  * {nodes, constants: Map of name -> tensor, outputs, metadata}; a tensor is {dims, data}, its data a Float32Array
- * whatever the file holds: one kind of array keeps the network fast, and counts below 16 million fit.
+ * whatever the file holds: one kind of array keeps the network fast, and counts below 16 million fit. Constants have
+ * their `kind` of number as well.
  */
 export function parseModel(bytes) {
   const model = { nodes: [], constants: new Map(), outputs: [], metadata: {} };
@@ -75,6 +76,7 @@ function parseTensor(bytes) {
   }
   const kind = KINDS[type];
   if (!kind) throw new Error(`the model holds numbers of kind ${type}, which the page does not know`);
+  tensor.kind = type;
   tensor.data = raw ? kind(raw) : Float32Array.from(listed);
   return tensor;
 }
