@@ -18,7 +18,7 @@ from handread.cli.extras import require
     help="Write a page that reads in the browser alone; RUN may then also be a model, and by default is the shipped one.",
 )  # fmt: skip
 def command(run: str | None, out: Path | None, int8: bool, page: Path | None) -> None:
-    """Turn a training run into one ONNX file, or a model into a page that needs no server.
+    """Turn a training run into one ONNX file, or a model into a page.
 
     A FILE that ends in .tar.gz becomes an archive of the whole run without its checkpoints, to keep or to send.
     """

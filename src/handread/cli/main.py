@@ -26,7 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("handread.cli.data:command", "List, fetch and check data sets."),
     "adopt": ("handread.cli.adopting:command", "Make a network that was trained elsewhere one of Handread's."),
     "compare": ("handread.cli.comparing:command", "Compare two reports on the same items."),
-    "export": ("handread.cli.exporting:command", "Turn a training run into one ONNX file, or a model into a page that needs no server."),
+    "export": ("handread.cli.exporting:command", "Turn a training run into one ONNX file, or a model into a page."),
     "models": ("handread.cli.models:command", "List the shipped models, or show one model's card."),
     "serve": ("handread.cli.serving:command", "Serve a page to draw on and an API for programs."),
     "pick": ("handread.cli.picking:command", "Read pictures in a window and correct them."),
