@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tkinter as tk
+from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from itertools import accumulate
@@ -12,7 +13,7 @@ from tkinter import ttk
 from handread.desktop.theme import Skin
 
 
-class Rows(ttk.Frame):
+class Rows(ttk.Frame, ABC):
     """Rows of any heights; a subclass draws one with `draw_row` and hears of clicks with `clicked`."""
 
     def __init__(self, parent: tk.Misc, skin: Skin, *, width: int) -> None:
@@ -69,13 +70,13 @@ class Rows(ttk.Frame):
         """Hold on to a PhotoImage until the next drawing: Tk does not."""
         self._pictures.append(picture)
 
+    @abstractmethod
     def draw_row(self, row: int, top: int, width: int) -> None:
         """Draw one row whose upper edge is at `top`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def clicked(self, row: int, x: int, y: int) -> None:
         """A click in a row, `y` counted from its upper edge."""
-        raise NotImplementedError
 
     def _pressed(self, event: tk.Event[tk.Canvas]) -> None:
         y = int(self.canvas.canvasy(event.y))

@@ -23,7 +23,8 @@ from handread.networks.base import Network
 from handread.training.augment import augment
 from handread.training.config import AugmentConfig
 from handread.training.cues import CueSampler
-from handread.training.loop import batch_bounds, epoch_rows, merged_cross_entropy
+from handread.training.loop import batch_bounds, epoch_rows, follow, merged_cross_entropy
+from handread.training.optimizers import decayed
 from handread.training.restore import freeze_statistics
 from handread.training.schedule import cosine
 from handread.training.sources import TrainingSet
@@ -71,10 +72,7 @@ def fine_tune(
     torch.manual_seed(config.seed)
     network, average = copy.deepcopy(old).train(), copy.deepcopy(old).eval()
     freeze_statistics(network)
-    wide = [p for p in network.parameters() if p.ndim > 1]
-    thin = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [{"params": wide, "weight_decay": config.weight_decay}, {"params": thin, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=config.learning_rate)
+    optimizer = torch.optim.AdamW(decayed(network, config.weight_decay), lr=config.learning_rate)
     sampler = CueSampler(alphabet)
     steps = len(batch_bounds(np.arange(len(data)), config.batch_size)) * config.epochs
     step = 0
@@ -99,7 +97,7 @@ def fine_tune(
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimizer.step()
-            _follow(average, network, min(config.decay, (1 + step) / (10 + step)))
+            follow(average, network, min(config.decay, (1 + step) / (10 + step)))
             step += 1
             tick(step, steps)
     return average
@@ -138,13 +136,6 @@ class _Shown:
         self.cues = torch.from_numpy(cues)
         self.labels = torch.from_numpy(part.labels)
         self.alternatives = torch.from_numpy(part.alternatives)
-
-
-def _follow(average: Network, network: Network, decay: float) -> None:
-    with torch.no_grad():
-        for mean, now in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
-            if mean.dtype.is_floating_point:
-                mean.lerp_(now, 1 - decay)
 
 
 def logits_of(network: Network, data: TrainingSet) -> npt.NDArray[np.float32]:

@@ -206,12 +206,7 @@ class Trainer:
         if not self.config.ema_decay:
             return
         decay = min(self.config.ema_decay, (1 + step) / (10 + step))
-        with torch.no_grad():
-            for mean, now in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
-                if mean.dtype.is_floating_point:
-                    mean.lerp_(now, 1 - decay)
-                else:
-                    mean.copy_(now)
+        follow(self.average, self.network, decay)
 
     def logits(self, images: npt.NDArray[np.uint8], cues: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """float32 (N, K) of the averaged network for ModelInput and cues."""
@@ -308,6 +303,16 @@ def mixed(batch: Batch, share: float, partners: Tensor) -> Batch:
         partners=partners,
         share=share,
     )
+
+
+def follow(average: Network, network: Network, decay: float) -> None:
+    """Move the weights and statistics of `average` a step of the moving average towards those of `network`."""
+    with torch.no_grad():
+        for mean, now in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
+            if mean.dtype.is_floating_point:
+                mean.lerp_(now, 1 - decay)
+            else:
+                mean.copy_(now)
 
 
 def frame_of(config: TrainConfig) -> Frame:

@@ -13,17 +13,17 @@ def build_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Opti
     weights = list(network.parameters())
     rate = config.learning_rate
     if config.optimizer == "adamw":
-        return torch.optim.AdamW(_decayed(network, config.weight_decay), lr=rate, fused=True)
+        return torch.optim.AdamW(decayed(network, config.weight_decay), lr=rate, fused=True)
     if config.optimizer == "adam":
         return torch.optim.Adam(weights, lr=rate, fused=True)
     if config.optimizer == "rmsprop":
         # the constant that Keras adds under the root; torch's own is ten times smaller
         return torch.optim.RMSprop(weights, lr=rate, alpha=config.rho, eps=1e-7, foreach=True)
-    groups, momentum = _decayed(network, config.weight_decay), config.momentum
+    groups, momentum = decayed(network, config.weight_decay), config.momentum
     return torch.optim.SGD(groups, lr=rate, momentum=momentum, nesterov=momentum > 0, fused=True)
 
 
-def _decayed(network: nn.Module, decay: float) -> list[dict[str, object]]:
+def decayed(network: nn.Module, decay: float) -> list[dict[str, object]]:
     """Weight decay on matrices and kernels only; norms and biases are left free."""
     wide = [p for p in network.parameters() if p.ndim > 1]
     thin = [p for p in network.parameters() if p.ndim <= 1]
