@@ -19,7 +19,7 @@ import click
     default="corrections",
     show_default=True,
     metavar="FOLDER",
-    help="Where characters go whose label you type; `handread train` and `evaluate` take it as data.",
+    help="Where characters go whose label you type; `handread learn`, `train` and `evaluate` take it as data.",
 )
 @click.option(
     "--theme",
