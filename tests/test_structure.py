@@ -42,7 +42,7 @@ MAY_KNOW: dict[str, set[str] | None] = {
 """Room -> rooms that it may import; itself always."""
 MAY_ALSO_KNOW = {
     f"training/{name}.py": {"runtime"}
-    for name in ("adopt", "baseline", "export", "learn", "quantise", "restore", "run")
+    for name in ("adopt", "baseline", "export", "learn", "members", "quantise", "restore", "run", "teacher")
 }
 """What training writes is run once as prediction will run it."""
 

@@ -52,5 +52,5 @@ class _Shortcut(nn.Sequential):
     """Mean over the stride, then a 1x1 convolution: no pixel is skipped (He et al. 2019, Bag of Tricks)."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
-        pool: list[nn.Module] = [nn.AvgPool2d(stride)] if stride > 1 else []
+        pool: list[nn.Module] = [nn.AvgPool2d(stride, ceil_mode=True)] if stride > 1 else []
         super().__init__(*pool, ConvNorm(inputs, outputs, kernel=1, activate=False))

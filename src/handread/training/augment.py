@@ -5,6 +5,7 @@ Every step takes float images (N, 1, S, S), 0 paper .. 1 ink, and a generator, a
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import torch
@@ -16,13 +17,34 @@ from handread.training.config import AugmentConfig
 
 def augment(images: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
     """A random variation of every image; the same generator state gives the same result."""
-    images = stroke(images, config.thicken_fraction, config.thin_fraction, generator)
-    images = warp(images, config, generator)
+    clean = _share(images, config.clean_fraction, generator)
+    if clean is None:
+        return _worn(warp(stroke(images, config.thicken_fraction, config.thin_fraction, generator), config, generator),
+                     config, generator)  # fmt: skip
+    images = images.clone()
+    images[clean] = warp(images[clean], config, generator)
+    images[~clean] = augment(images[~clean], dataclasses.replace(config, clean_fraction=0.0), generator)
+    return images
+
+
+def _worn(images: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
+    """What pen, paper and camera do to ink that lies where it lies."""
+    images = outline(images, config.outline_fraction, generator)
+    images = stray(images, config.stray_fraction, generator)
     images = blur(images, config.blur_fraction, generator)
     images = coarsen(images, config.coarse_fraction, generator)
     images = harden(images, config.harden_fraction, generator)
     images = cutout(images, config.cutout_fraction, generator)
+    images = specks(images, config.specks_fraction, generator)
     return shade(images, config, generator)
+
+
+def _share(images: Tensor, fraction: float, generator: torch.Generator) -> Tensor | None:
+    """bool (N,): a random share of the images; None where it would be empty."""
+    if not fraction:
+        return None
+    chosen = _uniform(images.shape[0], generator) < fraction
+    return chosen if bool(chosen.any()) else None
 
 
 def _normal(count: int, generator: torch.Generator, *shape: int) -> Tensor:
@@ -139,6 +161,71 @@ def cutout(images: Tensor, fraction: float, generator: torch.Generator) -> Tenso
         ) ** 2
         hole = torch.maximum(hole, torch.exp(-far / (2 * radius**2))[:, None])
     return torch.where(chosen, images * (1 - hole), images)
+
+
+def stray(images: Tensor, fraction: float, generator: torch.Generator) -> Tensor:
+    """Draw a straight line across a share of the images, 0.6 to 1.6 pixels wide, whole or dotted."""
+    chosen = _share(images, fraction, generator)
+    if chosen is None:
+        return images
+    part = images[chosen]
+    count, _, size, _ = part.shape
+    angle = _uniform(count, generator)[:, None, None] * math.pi
+    offset = (_uniform(count, generator)[:, None, None] - 0.5) * 0.7 * size
+    half = 0.3 + 0.5 * _uniform(count, generator)[:, None, None]
+    period = 2.5 + 3 * _uniform(count, generator)[:, None, None]
+    dotted = (_uniform(count, generator) < 0.5)[:, None, None]
+    level = (0.4 + 0.6 * _uniform(count, generator))[:, None, None]
+    axis = torch.arange(size) + 0.5 - size / 2
+    across, down = axis[None, None, :], axis[None, :, None]
+    distance = (across * torch.cos(angle) + down * torch.sin(angle) - offset).abs()
+    along = down * torch.cos(angle) - across * torch.sin(angle)
+    inked = (half + 0.5 - distance).clamp(0, 1) * level
+    inked = torch.where(dotted & ((along / period).frac().abs() > 0.5), torch.zeros(()), inked)
+    images = images.clone()
+    images[chosen] = torch.maximum(_smaller(part, generator), inked[:, None])
+    return images
+
+
+def specks(images: Tensor, fraction: float, generator: torch.Generator) -> Tensor:
+    """Strew 1 to 8 % of the pixels of a share of the images with bright ones, half of the images with blots of them."""
+    chosen = _share(images, fraction, generator)
+    if chosen is None:
+        return images
+    part = images[chosen]
+    count, _, size, _ = part.shape
+    density = (0.01 + 0.07 * _uniform(count, generator))[:, None, None, None]
+    level = (0.4 + 0.6 * _uniform(count, generator))[:, None, None, None]
+    blots = (_uniform(count, generator) < 0.5)[:, None, None, None]
+    salt = _uniform(count, generator, 1, size, size)
+    single = (salt < density).float()
+    cross = functional.max_pool2d((salt < density / 8).float(), 3, stride=1, padding=1)
+    images = images.clone()
+    images[chosen] = torch.maximum(_smaller(part, generator), torch.where(blots, cross, single) * level)
+    return images
+
+
+def _smaller(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Each at 0.6 to 1 of its size and moved as much: what is strewn around a character widens the ink's box."""
+    count = images.shape[0]
+    scale = 0.6 + 0.4 * _uniform(count, generator)
+    theta = torch.zeros(count, 2, 3)
+    theta[:, 0, 0] = theta[:, 1, 1] = 1 / scale
+    theta[:, :, 2] = (_uniform(count, generator, 2) * 2 - 1) * (1 / scale - 1)[:, None]
+    grid = functional.affine_grid(theta, list(images.shape), align_corners=False)
+    return functional.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def outline(images: Tensor, fraction: float, generator: torch.Generator) -> Tensor:
+    """Leave of a share of the images what their grey dilation adds: the outline of the strokes."""
+    chosen = _share(images, fraction, generator)
+    if chosen is None:
+        return images
+    part = images[chosen]
+    rim = functional.max_pool2d(part, 3, stride=1, padding=1) - part
+    images = images.clone()
+    images[chosen] = rim / rim.amax(dim=(1, 2, 3), keepdim=True).clamp(min=0.1)
+    return images
 
 
 def shade(images: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:

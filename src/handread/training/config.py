@@ -55,6 +55,15 @@ class AugmentConfig:
     """Largest standard deviation of pixel noise, as a fraction of full ink."""
     cutout_fraction: float = option(0.0, 0, 1)
     """Share of the images in which a few small patches of ink are missing."""
+    stray_fraction: float = option(0.0, 0, 1)
+    """Share of the images that a thin line crosses, whole or dotted."""
+    specks_fraction: float = option(0.0, 0, 1)
+    """Share of the images with bright single pixels or small blots."""
+    outline_fraction: float = option(0.0, 0, 1)
+    """Share of the images of which only the outline of the strokes is left."""
+    clean_fraction: float = option(0.0, 0, 1)
+    """Share of the images that are only turned, stretched and moved: how sharp and how wide a stroke is tells small
+    letters, which size normalisation has enlarged, from capitals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +82,9 @@ class SourceConfig:
     """Which: at random, stratified, disjoint by writer where writers are known; or the last ones as they stand."""
     count: int = option(0, 0, 10_000_000)
     """How many to make, for sources that are drawn; of other sources, a random choice of so many; 0: all."""
+    prior: str = option("learnt", choices=("learnt", "cued", "ignored"))
+    """How often this source holds each class is learnt, or ignored (`handread.training.priors`), or learnt only for
+    images whose size and place are not known (cued)."""
     licence: str = option("")
     """Licence of the data, for the model card."""
     origin: str = option("")
@@ -156,6 +168,14 @@ class TrainConfig:
     """Share of the target spread evenly over all classes."""
     mixup: float = option(0.0, 0, 10)
     """Both parameters of the Beta distribution by which pairs of images are mixed (Zhang et al. 2018); 0: none."""
+    teacher: str = option("")
+    """A finished model whose answers are learnt beside the labels: a run folder, a file or a shipped name."""
+    teacher_share: float = option(0.7, 0, 1)
+    """Weight of the teacher's answers in the loss; the labels have the rest."""
+    teacher_temperature: float = option(2.0, 0.1, 100)
+    """By which both distributions are softened before they are compared."""
+    members: int = option(1, 1, 100)
+    """Networks trained one after another, with seeds that follow each other; the model is the mean of them all."""
     class_balanced: bool = option(False)
     """Show every class equally often, whatever the data has."""
     bf16: bool = option(True)

@@ -32,8 +32,10 @@ from handread.training.checkpoint import (
 from handread.training.config import TrainConfig
 from handread.training.cues import CueSampler
 from handread.training.optimizers import build_optimizer
+from handread.training.priors import Priors
 from handread.training.schedule import Progress, factor
 from handread.training.sources import TrainingSet
+from handread.training.teacher import Teacher, imitation
 
 _JUDGED_PIXELS = 512 * 32 * 32
 """Pixels of input that go through the network at once where nothing is learnt."""
@@ -92,9 +94,11 @@ class Trainer:
         self.average: Network = copy.deepcopy(self.network).eval() if config.ema_decay else self.network
         self.optimizer = build_optimizer(self.network, config)
         self.sampler = CueSampler(self.alphabet)
+        self.teacher = Teacher(config.teacher, self.alphabet, outputs, network.frame) if config.teacher else None
         self.epochs_done = 0
         self.progress = Progress()
         self._position: _Position | None = None
+        self._priors: Priors | None = None
 
     def fit(
         self,
@@ -116,6 +120,7 @@ class Trainer:
         if watching and not any(len(part) for part in validation.values()):
             raise ConfigError("this recipe goes by validation results, but nothing is held out; "
                               "set held_out_fraction of a source, or name a validation set")  # fmt: skip
+        self._priors = self._priors_of(data)
         repeats = balanced(data.repeats, data.labels) if config.class_balanced else data.repeats
         while self.epochs_done < config.epochs and not self.progress.stops(config):
             start, epoch = time.perf_counter(), self.epochs_done
@@ -162,13 +167,17 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         with torch.autocast(self.device.type, torch.bfloat16, enabled=config.bf16 and has_bf16(self.device)):
-            logits = self.network(batch.images, batch.cues).float()
+            plain = self.network(batch.images, batch.cues).float()
+        logits = plain if batch.priors is None else plain + batch.priors
         smoothing = config.label_smoothing
         loss = merged_cross_entropy(logits, batch.labels, batch.alternatives, smoothing)
         if batch.partners is not None:
             labels, alternatives = batch.labels[batch.partners], batch.alternatives[batch.partners]
             other = merged_cross_entropy(logits, labels, alternatives, smoothing)
             loss = batch.share * loss + (1 - batch.share) * other
+        if batch.answers is not None:
+            taught = imitation(plain, batch.answers, config.teacher_temperature)
+            loss = config.teacher_share * taught + (1 - config.teacher_share) * loss
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
@@ -177,6 +186,7 @@ class Trainer:
 
     def batches(self, data: TrainingSet, count: int) -> Iterator[Batch]:
         """`count` batches as epochs would show them, one epoch after another."""
+        self._priors = self._priors_of(data)
         epoch = 0
         while count > 0:
             position = _Position.at_start_of(epoch, self.config.seed)
@@ -190,16 +200,25 @@ class Trainer:
         config = self.config
         cues = self.sampler.sample(part.labels, part.cues, part.pictures, part.alternatives >= 0, position.choice)
         images = augment(torch.from_numpy(part.images).float() / 255, config.augment, position.noise)
+        priors = self._priors.of(part, cues) if self._priors is not None else None
         batch = Batch(
             images.to(self.device).contiguous(memory_format=torch.channels_last),
             torch.from_numpy(cues).to(self.device),
             torch.from_numpy(part.labels).to(self.device),
             torch.from_numpy(part.alternatives).to(self.device),
+            None if priors is None else torch.from_numpy(priors).to(self.device),
         )
-        if not config.mixup:
+        if config.mixup:
+            share = float(position.choice.beta(config.mixup, config.mixup))
+            batch = mixed(batch, share, torch.from_numpy(position.choice.permutation(len(part.labels))).to(self.device))
+        if self.teacher is None:
             return batch
-        share = float(position.choice.beta(config.mixup, config.mixup))
-        return mixed(batch, share, torch.from_numpy(position.choice.permutation(len(part.labels))).to(self.device))
+        answers = self.teacher.answers(batch.images, batch.cues.cpu().numpy()).to(self.device)
+        return dataclasses.replace(batch, answers=answers)
+
+    def _priors_of(self, data: TrainingSet) -> Priors:
+        classes = len(self.alphabet)
+        return Priors(data, self.config.sources, classes, classes + self.config.reject)
 
     def _average(self, step: int) -> None:
         """Exponential moving average of weights and statistics, faster at first so that it forgets the start."""
@@ -288,10 +307,14 @@ class Batch:
     """int64 (N,)."""
     alternatives: Tensor
     """int64 (N,), -1 where the label is certain."""
+    priors: Tensor | None = field(default=None)
+    """float32 (N, K), added to the logits in the loss; None: nothing is."""
     partners: Tensor | None = field(default=None)
     """int64 (N,): the image that each is mixed with; None where nothing is."""
     share: float = 1.0
     """Share (0..1) of the image itself."""
+    answers: Tensor | None = field(default=None)
+    """float32 (N, K): the teacher's logits for these images; None: nobody teaches."""
 
 
 def mixed(batch: Batch, share: float, partners: Tensor) -> Batch:
@@ -300,6 +323,7 @@ def mixed(batch: Batch, share: float, partners: Tensor) -> Batch:
         batch,
         images=share * batch.images + (1 - share) * batch.images[partners],
         cues=share * batch.cues + (1 - share) * batch.cues[partners],
+        priors=None if batch.priors is None else share * batch.priors + (1 - share) * batch.priors[partners],
         partners=partners,
         share=share,
     )

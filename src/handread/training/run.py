@@ -13,10 +13,11 @@ import io
 import json
 import platform
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 import handread
@@ -27,9 +28,10 @@ from handread.errors import ConfigError, ModelError
 from handread.frame import Frame
 from handread.networks.base import Network, keras_parameter_count, layers_of, parameter_count
 from handread.reports.run import run_page
+from handread.runtime.session import Session
 from handread.training.baseline import BASELINES, train_baseline
 from handread.training.baseline import FRAME as BASELINE_FRAME
-from handread.training.calibrate import Calibration, Judged, calibrate
+from handread.training.calibrate import Judged, calibrate
 from handread.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from handread.training.config import TrainConfig, config_from, config_to, load_recipe
 from handread.training.curves import Board, draw_curves
@@ -65,6 +67,8 @@ def train_recipe(
     checkpoint = out / CHECKPOINT
     if not resume and (checkpoint.exists() or (out / MODEL).exists()):
         raise ConfigError(f"{out} holds a run already; go on with --resume or choose another folder")
+    if config.members > 1:
+        return _train_members(recipe, data, out, overrides, watcher, tensorboard, skip_broken)
     if config.network in BASELINES:
         prepared = _prepared(config, data, watcher, BASELINE_FRAME, skip_broken)
         _describe(out, config, {})
@@ -113,6 +117,57 @@ def train_recipe(
     path = finish(trainer, prepared, recipe.name, out)
     write_atomic(out / "report.html", run_page(out).encode())
     return path
+
+
+def _train_members(
+    recipe: Path,
+    data: str,
+    out: Path,
+    overrides: Sequence[str],
+    watcher: Watcher,
+    tensorboard: bool,
+    skip_broken: bool,
+) -> Path | None:
+    """Each member in a run folder of its own below `out`, then the mean of them all as one file."""
+    from handread.training.members import merge
+
+    config = load_recipe(recipe, overrides)
+    files = []
+    for number in range(config.members):
+        place = out / f"member-{number + 1}"
+        alone = (*overrides, "members=1", f"seed={config.seed + number}")
+        if not (place / MODEL).exists():
+            resume = (place / CHECKPOINT).exists()
+            if not train_recipe(recipe, data, place, alone, resume, watcher=watcher, tensorboard=tensorboard,
+                                skip_broken=skip_broken):  # fmt: skip
+                return None
+        files.append((place / MODEL).read_bytes())
+    _describe(out, config, {})
+    write_atomic(out / "sources.json", (out / "member-1" / "sources.json").read_bytes())
+    card = Session.from_bytes(files[0]).card
+    merged = merge(files, dataclasses.replace(card, name=config.name, recipe=recipe.name))
+    prepared = _prepared(config, data, watcher, card.frame, skip_broken)
+    session = Session.from_bytes(merged)
+    judged = {name: Judged(session.run(part.images, shown_cues(part) if card.has_cues else None), part.labels)
+              for name, part in prepared.validation.items() if len(part)}  # fmt: skip
+    if judged:
+        merged = merge(files, _calibrated(session.card, judged))
+    write_atomic(out / MODEL, merged)
+    return out / MODEL
+
+
+def _calibrated(card: ModelCard, judged: Mapping[str, Judged]) -> ModelCard:
+    """The card with what the validation data say of temperature, thresholds and accuracy."""
+    found = calibrate(judged, Alphabet.of(card.alphabet), has_none=card.has_none)
+    right = {name: part.logits[:, : len(card.alphabet)].argmax(axis=1) == part.labels for name, part in judged.items()}
+    return dataclasses.replace(
+        card,
+        temperature=found.temperature,
+        accept_above=found.accept_above,
+        ink_above=found.ink_above,
+        alphabet_above=found.alphabet_above,
+        scores={f"validation accuracy, {name}": round(float(hits.mean()), 5) for name, hits in right.items()},
+    )
 
 
 def _prepared(config: TrainConfig, data: str, watcher: Watcher, frame: Frame, skip_broken: bool) -> Prepared:
@@ -169,20 +224,14 @@ def write_sources(out: Path, prepared: Prepared) -> None:
 def finish(trainer: Trainer, prepared: Prepared, recipe: str, out: Path) -> Path:
     """Calibrate on the validation data and write model.onnx."""
     config = trainer.config
-    classes = len(trainer.alphabet)
     judged = {name: judge(trainer, part) for name, part in prepared.validation.items() if len(part)}
-    found = calibrate(judged, trainer.alphabet, has_none=config.reject) if judged else Calibration(1.0, 0.0, 0.0, 0.0)
-    right = {name: part.logits[:, :classes].argmax(axis=1) == part.labels for name, part in judged.items()}
-    scores = {f"validation accuracy, {name}": round(float(hits.mean()), 5) for name, hits in right.items()}
     network = trainer.average
     card = ModelCard(
         name=config.name, version=config.version, alphabet="".join(Alphabet.of(config.alphabet)),
-        temperature=found.temperature,
-        accept_above=found.accept_above, ink_above=found.ink_above,
-        alphabet_above=found.alphabet_above,
-        has_none=config.reject, has_cues=network.uses_cues,
-        data=prepared.sources, recipe=recipe, scores=scores,
+        has_none=config.reject, has_cues=network.uses_cues, data=prepared.sources, recipe=recipe,
     ).with_frame(network.frame)  # fmt: skip
+    if judged:
+        card = _calibrated(card, judged)
     path = out / "model.onnx"
     export_network(network, card, path)
     return path
@@ -190,14 +239,16 @@ def finish(trainer: Trainer, prepared: Prepared, recipe: str, out: Path) -> Path
 
 def judge(trainer: Trainer, part: TrainingSet) -> Judged:
     """Logits of a validation set, with the cues that prediction would have."""
-    cues = np.where(part.pictures[:, None], part.cues, 0).astype(np.float32)
-    return Judged(trainer.logits(part.images, cues), part.labels)
+    return Judged(trainer.logits(part.images, shown_cues(part)), part.labels)
+
+
+def shown_cues(part: TrainingSet) -> npt.NDArray[np.float32]:
+    """The cues of a validation set that prediction would have: those of pictures."""
+    return np.where(part.pictures[:, None], part.cues, 0).astype(np.float32)
 
 
 def export_run(run: Path, out: Path, int8: bool = False) -> Path:
     """Copy the finished model of a run folder to `out`, read and checked first."""
-    from handread.runtime.session import Session
-
     source = run / "model.onnx" if run.is_dir() else run
     if not source.exists():
         raise ModelError(f"{run} holds no model.onnx; finish the run with handread train ... --resume")
