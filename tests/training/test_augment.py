@@ -14,7 +14,7 @@ from handread.training.config import AugmentConfig
 FULL = AugmentConfig(
     rotate_degrees=8, slant=0.2, scale_fraction=0.1, shift_pixels=1, elastic_pixels=1, thicken_fraction=0.4,
     thin_fraction=0.3, blur_fraction=0.4, coarse_fraction=0.3, harden_fraction=0.3, gamma=0.3, light=0.4, noise=0.2,
-    cutout_fraction=0.5, stray_fraction=0.3, specks_fraction=0.3, outline_fraction=0.2, clean_fraction=0.3,
+    cutout_fraction=0.5, stray_fraction=0.3, specks_fraction=0.3, outline_fraction=0.2, scatter_fraction=0.2, clean_fraction=0.3,
 )  # fmt: skip
 OPTIONS = [field.name for field in dataclasses.fields(AugmentConfig) if field.name != "clean_fraction"]
 

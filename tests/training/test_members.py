@@ -48,9 +48,7 @@ def test_the_mean_of_probabilities(files: list[bytes]) -> None:
 def test_one_member_alone_keeps_its_answers(files: list[bytes]) -> None:
     images, cues = shown()
     alone = Session.from_bytes(merge(files[:1], CARD)).run(images, cues)
-    assert np.allclose(
-        probabilities(alone), probabilities(Session.from_bytes(files[0]).run(images, cues)), atol=1e-5
-    )
+    assert np.allclose(probabilities(alone), probabilities(Session.from_bytes(files[0]).run(images, cues)), atol=1e-5)
 
 
 def test_the_card_is_the_given_one(files: list[bytes]) -> None:

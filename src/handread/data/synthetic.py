@@ -259,6 +259,33 @@ def _foreign(rng: np.random.Generator, size: int) -> InkImage:
     return _skeleton(LETTERS, rng, size)
 
 
+@NON_CHARACTERS.register("invented")
+def _invented(rng: np.random.Generator, size: int) -> InkImage:
+    """Five to nine different strokes between the points of a grid, mostly joined: a sign of no script."""
+    columns, rows = int(rng.integers(2, 4)), int(rng.integers(3, 5))
+    grid = np.stack(np.meshgrid(np.linspace(0, 0.7, columns), np.linspace(0, 1, rows)), -1).reshape(-1, 2)
+    grid = grid + rng.normal(0, 0.04, grid.shape)
+    here = int(rng.integers(len(grid)))
+    paths, drawn = [], set()
+    for _ in range(int(rng.integers(6, 11))):
+        there = int((here + rng.integers(1, len(grid))) % len(grid))
+        if frozenset((here, there)) in drawn:
+            continue
+        drawn.add(frozenset((here, there)))
+        kind = rng.random()
+        if kind < 0.5:
+            paths.append(np.linspace(grid[here], grid[there], 12))
+        elif kind < 0.9:  # a bow between the two points
+            bend = (grid[here] + grid[there]) / 2 + rng.normal(0, 0.25, 2)
+            t = np.linspace(0, 1, 24)[:, None]
+            paths.append((1 - t) ** 2 * grid[here] + 2 * t * (1 - t) * bend + t**2 * grid[there])
+        else:
+            angle = np.linspace(0, 2 * math.pi, 28)
+            paths.append(grid[here] + rng.uniform(0.03, 0.16) * np.stack([np.cos(angle), np.sin(angle)], 1))
+        here = there if rng.random() < 0.75 else int(rng.integers(len(grid)))
+    return _stroked(paths, rng, size, thin=True)
+
+
 @NON_CHARACTERS.register("beside")
 def _beside(rng: np.random.Generator, size: int) -> InkImage:
     """Two or three characters in one frame."""

@@ -30,6 +30,7 @@ def augment(images: Tensor, config: AugmentConfig, generator: torch.Generator) -
 def _worn(images: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
     """What pen, paper and camera do to ink that lies where it lies."""
     images = outline(images, config.outline_fraction, generator)
+    images = scatter(images, config.scatter_fraction, generator)
     images = stray(images, config.stray_fraction, generator)
     images = blur(images, config.blur_fraction, generator)
     images = coarsen(images, config.coarse_fraction, generator)
@@ -164,26 +165,63 @@ def cutout(images: Tensor, fraction: float, generator: torch.Generator) -> Tenso
 
 
 def stray(images: Tensor, fraction: float, generator: torch.Generator) -> Tensor:
-    """Draw a straight line across a share of the images, 0.6 to 1.6 pixels wide, whole or dotted."""
+    """Draw a line across a share of the images, 0.6 to 2 pixels wide: half of them straight, half zigzag or bent, a
+    third dotted."""
     chosen = _share(images, fraction, generator)
     if chosen is None:
         return images
     part = images[chosen]
     count, _, size, _ = part.shape
-    angle = _uniform(count, generator)[:, None, None] * math.pi
-    offset = (_uniform(count, generator)[:, None, None] - 0.5) * 0.7 * size
-    half = 0.3 + 0.5 * _uniform(count, generator)[:, None, None]
-    period = 2.5 + 3 * _uniform(count, generator)[:, None, None]
-    dotted = (_uniform(count, generator) < 0.5)[:, None, None]
-    level = (0.4 + 0.6 * _uniform(count, generator))[:, None, None]
-    axis = torch.arange(size) + 0.5 - size / 2
-    across, down = axis[None, None, :], axis[None, :, None]
-    distance = (across * torch.cos(angle) + down * torch.sin(angle) - offset).abs()
-    along = down * torch.cos(angle) - across * torch.sin(angle)
+    vertices = 9
+    along = torch.linspace(-0.75, 0.75, vertices) * size
+    swing = torch.where(torch.arange(vertices) % 2 > 0, 1.0, -1.0) * _uniform(count, generator)[:, None] * 0.3
+    swing = swing + 0.12 * _normal(count, generator, vertices)
+    swing = swing * (_uniform(count, generator) < 0.5)[:, None] + (_uniform(count, generator)[:, None] - 0.5) * 0.6
+    turn = _normal(count, generator)[:, None] * 0.8
+    x = along * torch.cos(turn) - swing * size * torch.sin(turn)
+    y = along * torch.sin(turn) + swing * size * torch.cos(turn)
+    distance, place = _to_line(torch.stack([x, y], 2), size)
+    half = 0.3 + 0.7 * _uniform(count, generator)[:, None]
+    period = 2.5 + 3 * _uniform(count, generator)[:, None]
+    dotted = (_uniform(count, generator) < 0.35)[:, None]
+    level = (0.5 + 0.5 * _uniform(count, generator))[:, None]
     inked = (half + 0.5 - distance).clamp(0, 1) * level
-    inked = torch.where(dotted & ((along / period).frac().abs() > 0.5), torch.zeros(()), inked)
+    inked = torch.where(dotted & ((place / period).frac() > 0.5), torch.zeros(()), inked)
     images = images.clone()
-    images[chosen] = torch.maximum(_smaller(part, generator), inked[:, None])
+    images[chosen] = torch.maximum(_smaller(part, generator), inked.reshape(count, 1, size, size))
+    return images
+
+
+def _to_line(points: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Distance of every pixel, (N, S * S), from the open line through `points` (N, M, 2), counted from the middle of
+    the image, and the length of the line up to the nearest place on it."""
+    axis = torch.arange(size) + 0.5 - size / 2
+    pixels = torch.stack([axis.repeat(size), axis.repeat_interleave(size)], 1)  # (S * S, 2), across and down
+    start, step = points[:, :-1], points[:, 1:] - points[:, :-1]  # (N, M - 1, 2)
+    length = step.norm(dim=2).clamp(min=1e-3)
+    offset = pixels[None, None] - start[:, :, None]  # (N, M - 1, S * S, 2)
+    share = ((offset * step[:, :, None]).sum(3) / length[:, :, None] ** 2).clamp(0, 1)
+    distance = (offset - share[..., None] * step[:, :, None]).norm(dim=3)
+    nearest, which = distance.min(dim=1)
+    before = (length.cumsum(1) - length)[:, :, None] + share * length[:, :, None]
+    return nearest, before.gather(1, which[:, None])[:, 0]
+
+
+def scatter(images: Tensor, fraction: float, generator: torch.Generator) -> Tensor:
+    """Move every pixel of a share of the images by up to a pixel and a half, each for itself, then soften: ragged ink
+    as on blotting paper."""
+    chosen = _share(images, fraction, generator)
+    if chosen is None:
+        return images
+    part = images[chosen]
+    count, _, size, _ = part.shape
+    theta = torch.tensor([[1.0, 0, 0], [0, 1.0, 0]]).repeat(count, 1, 1)
+    grid = functional.affine_grid(theta, list(part.shape), align_corners=False)
+    reach = (0.5 + _uniform(count, generator))[:, None, None, None] * 2 / size
+    grid = grid + reach * (_uniform(count, generator, size, size, 2) * 2 - 1)
+    moved = functional.grid_sample(part, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    images = images.clone()
+    images[chosen] = blur(moved, 1.0, generator)
     return images
 
 

@@ -56,11 +56,13 @@ class AugmentConfig:
     cutout_fraction: float = option(0.0, 0, 1)
     """Share of the images in which a few small patches of ink are missing."""
     stray_fraction: float = option(0.0, 0, 1)
-    """Share of the images that a thin line crosses, whole or dotted."""
+    """Share of the images that a thin line crosses: straight, bent, zigzag or dotted."""
     specks_fraction: float = option(0.0, 0, 1)
     """Share of the images with bright single pixels or small blots."""
     outline_fraction: float = option(0.0, 0, 1)
     """Share of the images of which only the outline of the strokes is left."""
+    scatter_fraction: float = option(0.0, 0, 1)
+    """Share of the images with ragged edges, every pixel moved for itself."""
     clean_fraction: float = option(0.0, 0, 1)
     """Share of the images that are only turned, stretched and moved: how sharp and how wide a stroke is tells small
     letters, which size normalisation has enlarged, from capitals."""

@@ -262,10 +262,14 @@ def _pairs(source: SourceConfig, alphabet: Alphabet, seed: int, before: list[Tra
     if not len(usable):
         raise ConfigError("the source 'pairs' found no characters in the sources before it")
     height, width = frame.shape
+    upright: list[npt.NDArray[np.uint8]] = []
     sheets = np.zeros((source.count, height, 2 * width + 16), dtype=np.uint8)
     for sheet in sheets:
         first, second = images[rng.choice(usable, 2)]
-        gap = int(rng.integers(-3, 7))
+        stacked = rng.random() < 0.3  # one above the other: the same on its side
+        if stacked:
+            first, second = np.rot90(first), np.rot90(second)
+        gap = int(rng.integers(-3, 9))
         drop = int(rng.integers(-4, 5))
         right = int(np.flatnonzero(first.max(axis=0) > 60).max(initial=0)) + 1
         left = int(np.flatnonzero(second.max(axis=0) > 60).min(initial=width))
@@ -274,8 +278,45 @@ def _pairs(source: SourceConfig, alphabet: Alphabet, seed: int, before: list[Tra
         a, b = max(0, start), min(sheet.shape[1], start + width)
         moved = np.roll(second, drop, axis=0)[:, a - start : b - start]
         sheet[:, a:b] = np.maximum(sheet[:, a:b], moved)
+        upright.append(np.rot90(sheet, 3) if stacked else sheet)
+    none = np.full(len(sheets), len(alphabet), np.int64)
+    return _rows(normalise(upright, frame), none, random_cues(len(sheets), seed), source.repeat, len(before))
+
+
+_MIRRORED = "BFGKNRaegk4"
+_UPSIDE_DOWN = "AFGKRTYaegk"
+_ON_ITS_SIDE = "ABFGKRaefgk48"
+"""Characters that are none any more when they are mirrored (not E, a 3), stand on their head or lie on their side."""
+
+
+def _turned(
+    source: SourceConfig, alphabet: Alphabet, seed: int, before: list[TrainingSet], frame: Frame
+) -> TrainingSet:
+    """Characters of the sources before, mirrored or turned: real pens, and nothing that the alphabet knows."""
+    rng = np.random.default_rng(seed)
+    labels = np.concatenate([p.labels for p in before]) if before else np.zeros(0, np.int64)
+    chosen = []
+    for characters, turn in ((_MIRRORED, np.fliplr), (_UPSIDE_DOWN, _half_turn), (_ON_ITS_SIDE, _quarter_turn)):
+        usable = np.flatnonzero(np.isin(labels, [alphabet.index(c) for c in characters if c in alphabet]))
+        # all characters equally often, however many there are of each
+        shares = 1 / np.bincount(labels[usable], minlength=len(alphabet))[labels[usable]] if len(usable) else usable
+        if len(usable):
+            rows = rng.choice(usable, -(-source.count // 3), p=shares / shares.sum())
+            chosen += [(row, turn) for row in rows]
+    if not chosen:
+        raise ConfigError("the source 'turned' needs another source before it, with characters that it can turn")
+    images = np.concatenate([p.images for p in before])[:, 0]
+    sheets = np.stack([turn(images[row]) for row, turn in chosen[: source.count]])
     none = np.full(len(sheets), len(alphabet), np.int64)
     return _rows(normalise(sheets, frame), none, random_cues(len(sheets), seed), source.repeat, len(before))
 
 
-_DRAWN = {"synthetic": _synthetic, "non-characters": _non_characters, "pairs": _pairs}
+def _half_turn(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    return np.rot90(image, 2)
+
+
+def _quarter_turn(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    return np.rot90(image, 1 if image[0].sum() % 2 else 3)
+
+
+_DRAWN = {"synthetic": _synthetic, "non-characters": _non_characters, "pairs": _pairs, "turned": _turned}
