@@ -23,6 +23,8 @@ PARAMETERS = {
     "mnist-adam": (10, 113_898),
     "plain-tiny": (63, 2_603),
     "residual-base": (63, 1_039_119),
+    "residual-digits": (10, 469_546),
+    "residual-small": (63, 260_677),
     "residual-tiny": (63, 88_171),
 }
 """Outputs and trainable parameters."""

@@ -8,15 +8,30 @@ import pytest
 import torch
 from torch import Tensor
 
-from handread.training.augment import augment, blur, coarsen, cutout, harden, stroke, warp
+from handread.training.augment import (
+    augment,
+    blur,
+    coarsen,
+    cutout,
+    harden,
+    outline,
+    scatter,
+    specks,
+    stray,
+    stroke,
+    warp,
+)
 from handread.training.config import AugmentConfig
 
 FULL = AugmentConfig(
     rotate_degrees=8, slant=0.2, scale_fraction=0.1, shift_pixels=1, elastic_pixels=1, thicken_fraction=0.4,
     thin_fraction=0.3, blur_fraction=0.4, coarse_fraction=0.3, harden_fraction=0.3, gamma=0.3, light=0.4, noise=0.2,
     cutout_fraction=0.5, stray_fraction=0.3, specks_fraction=0.3, outline_fraction=0.2, scatter_fraction=0.2, clean_fraction=0.3,
+    sharp_fraction=0.5,
 )  # fmt: skip
-OPTIONS = [field.name for field in dataclasses.fields(AugmentConfig) if field.name != "clean_fraction"]
+HOW = {"clean_fraction", "sharp_fraction"}
+"""Options that say how others are done: alone they do nothing."""
+OPTIONS = [field.name for field in dataclasses.fields(AugmentConfig) if field.name not in HOW]
 
 
 def seeded(seed: int = 1) -> torch.Generator:
@@ -47,6 +62,65 @@ def test_each_option_alone_changes_the_ink(name: str) -> None:
     assert float(varied.min()) >= 0
     assert float(varied.max()) <= 1
     assert torch.isfinite(varied).all()
+
+
+@pytest.mark.parametrize("name", sorted(HOW))
+def test_options_of_how_change_nothing_alone(name: str) -> None:
+    images = crosses()
+    assert torch.equal(augment(images, AugmentConfig(**{name: 1.0}), seeded()), images)
+
+
+def test_clean_ink_is_turned_and_nothing_else() -> None:
+    config = AugmentConfig(rotate_degrees=8, noise=0.5, blur_fraction=1, thicken_fraction=1, clean_fraction=1)
+    varied = augment(crosses(), config, seeded())
+    assert not torch.equal(varied, crosses())
+    assert float(varied[:, :, 0, 0].abs().max()) == 0  # no noise in an empty corner
+    half = augment(crosses(64), dataclasses.replace(config, clean_fraction=0.5), seeded())
+    noisy = half[:, 0, 0, 0] > 0
+    assert 0.05 < float(noisy.float().mean()) < 0.6  # noise is cut off at the paper, so half of it shows
+
+
+def test_bicubic_sampling_keeps_edges_that_bilinear_softens() -> None:
+    images = crosses(64)
+    soft, sharp = (warp(images, AugmentConfig(shift_pixels=0.4, sharp_fraction=s), seeded(3)) for s in (0.0, 1.0))
+
+    def steepness(ink: Tensor) -> float:
+        return float((ink[..., 1:] - ink[..., :-1]).abs().amax(dim=(1, 2, 3)).mean())
+
+    assert steepness(sharp) > steepness(soft) + 0.02
+    assert float(sharp.min()) >= 0
+    assert float(sharp.max()) <= 1
+
+
+def test_an_outline_is_empty_inside() -> None:
+    images = torch.zeros(4, 1, 32, 32)
+    images[:, :, 8:24, 8:24] = 1
+    rim = outline(images, 1.0, seeded())
+    assert float(rim[:, :, 10:22, 10:22].max()) == 0
+    assert float(rim[:, :, 7, 8:24].min()) == 1
+
+
+def test_a_stray_line_crosses_and_adds_ink_only() -> None:
+    images = torch.zeros(16, 1, 32, 32)
+    lined = stray(images, 1.0, seeded())
+    assert float(lined.amax(dim=(1, 2, 3)).min()) > 0.3
+    wide = (lined > 0.2).any(dim=2).sum(dim=2).float()  # columns touched
+    tall = (lined > 0.2).any(dim=3).sum(dim=2).float()
+    assert float(torch.maximum(wide, tall).median()) > 20
+
+
+def test_specks_are_bright_and_few() -> None:
+    strewn = specks(torch.zeros(64, 1, 32, 32), 1.0, seeded())
+    share = (strewn > 0).float().mean(dim=(1, 2, 3))
+    assert 0.005 < float(share.mean()) < 0.12
+    assert float(strewn[strewn > 0].min()) >= 0.4
+
+
+def test_scattered_ink_keeps_its_mass() -> None:
+    images = crosses(16)
+    ragged = scatter(images, 1.0, seeded())
+    assert float(ragged.sum()) == pytest.approx(float(images.sum()), rel=0.05)
+    assert not torch.equal(ragged, images)
 
 
 def test_all_together_stay_in_range() -> None:

@@ -111,9 +111,10 @@ def test_pictures_keep_their_cue(tmp_path: Path) -> None:
     assert np.array_equal(found.cues[0], single.cue)
 
 
-@pytest.mark.parametrize("kind", ["synthetic", "non-characters", "pairs"])
+@pytest.mark.parametrize("kind", ["synthetic", "non-characters", "pairs", "turned"])
 def test_drawn_sources_are_the_same_by_the_same_seed(shop: Path, kind: str) -> None:
-    rows = SourceConfig(data="signs.npz"), SourceConfig(data=kind, count=12, licence="own", origin="drawn")
+    first = SourceConfig(data="synthetic", count=30) if kind == "turned" else SourceConfig(data="signs.npz")
+    rows = first, SourceConfig(data=kind, count=12, licence="own", origin="drawn")
     found, again, other = (prepared(shop, *rows, alphabet="012acm", reject=True, seed=seed) for seed in (1, 1, 2))
     assert found.training.digest() == again.training.digest() != other.training.digest()
     part = found.training.take(np.flatnonzero(found.training.origins == 1))
@@ -129,6 +130,20 @@ def test_drawn_sources_are_the_same_by_the_same_seed(shop: Path, kind: str) -> N
         assert (part.labels == 6).all()
 
 
+def test_turned_characters_are_those_of_the_sources_on_their_head(tmp_path: Path) -> None:
+    image = np.zeros((28, 28), np.uint8)
+    image[4:24, 4:7] = 255  # an R of two strokes: nothing like it after any turn
+    image[4:7, 4:20] = 255
+    np.savez(tmp_path / "r.npz", images=image[None], labels=np.array([0]), characters=np.array("R"))
+    rows = SourceConfig(data="r.npz"), SourceConfig(data="turned", count=3)
+    found = prepared(tmp_path, *rows, alphabet="R", reject=True).training
+    upright, mirrored, head, side = (i[0] for i in found.images)
+    assert np.abs(mirrored.astype(int) - np.fliplr(upright)).max() < 40
+    assert np.abs(head.astype(int) - np.rot90(upright, 2)).max() < 40
+    assert min(np.abs(side.astype(int) - np.rot90(upright, k)).max() for k in (1, 3)) < 40
+    assert found.labels.tolist() == [0, 1, 1, 1]
+
+
 def test_every_source_is_announced(shop: Path) -> None:
     said: list[str] = []
     rows = SourceConfig(data="signs.npz"), SourceConfig(data="non-characters", count=1)
@@ -141,6 +156,8 @@ def test_every_source_is_announced(shop: Path) -> None:
     [
         ((SourceConfig(data="non-characters", count=2),), False, "needs reject = true"),
         ((SourceConfig(data="pairs", count=2),), True, "needs another source before it"),
+        ((SourceConfig(data="turned", count=2),), True, "with characters that it can turn"),
+        ((SourceConfig(data="signs.npz"), SourceConfig(data="turned", count=2)), True, "that it can turn"),
         ((SourceConfig(data="nowhere.npz"),), False, "nowhere.npz"),
     ],
 )

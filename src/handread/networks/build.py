@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handread.networks import compact, notebooks, residual  # noqa: F401  each registers its networks
+from handread.networks import compact, mnist, notebooks, residual  # noqa: F401  each registers its networks
 from handread.networks.base import NETWORKS, Network
 
 

@@ -19,7 +19,9 @@ class Residual(Network):
 
     uses_cues = True
 
-    def __init__(self, outputs: int, *, widths: tuple[int, int, int], depths: tuple[int, int, int]) -> None:
+    def __init__(
+        self, outputs: int, *, widths: tuple[int, int, int], depths: tuple[int, int, int], mixed: int = 160
+    ) -> None:
         super().__init__()
         self.stem = ConvNorm(1, widths[0], kernel=5, stride=2)
         blocks: list[nn.Module] = []
@@ -31,16 +33,16 @@ class Residual(Network):
                 channels = width
         self.stages = nn.Sequential(*blocks)
         self.from_cues = nn.Linear(4, 32)
-        self.mix = nn.Linear(2 * channels + 32, 160)
+        self.mix = nn.Linear(2 * channels + 32, mixed)
         self.drop = nn.Dropout(0.25)
-        self.head = nn.Linear(160, outputs)
+        self.head = nn.Linear(mixed, outputs)
 
     def forward(self, image: Tensor, cues: Tensor) -> Tensor:
         x = self.stem(image)  # (N, w0, 16, 16)
         x = self.stages(x)  # (N, w2, 4, 4)
         pooled = torch.cat([x.mean(dim=(2, 3)), x.amax(dim=(2, 3))], dim=1)  # (N, 2 w2)
         known = functional.relu(self.from_cues(cues))  # (N, 32)
-        mixed = functional.relu(self.mix(torch.cat([pooled, known], dim=1)))  # (N, 160)
+        mixed = functional.relu(self.mix(torch.cat([pooled, known], dim=1)))  # (N, mixed)
         logits: Tensor = self.head(self.drop(mixed))  # (N, outputs)
         return logits
 
@@ -49,6 +51,12 @@ class Residual(Network):
 def residual_tiny(outputs: int) -> Network:
     """88,171 parameters with 63 outputs: quick trials and tests."""
     return Residual(outputs, widths=(16, 32, 48), depths=(1, 1, 1))
+
+
+@NETWORKS.register("residual-small")
+def residual_small(outputs: int) -> Network:
+    """260,677 parameters with 63 outputs: less than 300 KB in 8 bits."""
+    return Residual(outputs, widths=(24, 40, 70), depths=(1, 2, 2), mixed=128)
 
 
 @NETWORKS.register("residual-base")

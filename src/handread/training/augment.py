@@ -21,6 +21,8 @@ def augment(images: Tensor, config: AugmentConfig, generator: torch.Generator) -
     if clean is None:
         return _worn(warp(stroke(images, config.thicken_fraction, config.thin_fraction, generator), config, generator),
                      config, generator)  # fmt: skip
+    if bool(clean.all()):
+        return warp(images, config, generator)
     images = images.clone()
     images[clean] = warp(images[clean], config, generator)
     images[~clean] = augment(images[~clean], dataclasses.replace(config, clean_fraction=0.0), generator)
@@ -57,7 +59,7 @@ def _uniform(count: int, generator: torch.Generator, *shape: int) -> Tensor:
 
 
 def warp(images: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
-    """Rotation, slant, scale, shift and elastic displacement in one bilinear sampling."""
+    """Rotation, slant, scale, shift and elastic displacement in one sampling, bilinear or, for a share, bicubic."""
     count, _, size, _ = images.shape
     amounts = (
         config.rotate_degrees,
@@ -84,7 +86,17 @@ def warp(images: Tensor, config: AugmentConfig, generator: torch.Generator) -> T
         coarse = _normal(count, generator, 2, 5, 5) * (config.elastic_pixels * 2 / size)
         smooth = functional.interpolate(coarse, size=(size, size), mode="bicubic", align_corners=True)
         grid = grid + smooth.permute(0, 2, 3, 1)
-    return functional.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    sharp = _share(images, config.sharp_fraction, generator)
+    if sharp is None:
+        return _sampled(images, grid, "bilinear")
+    warped = torch.empty_like(images)
+    warped[sharp] = _sampled(images[sharp], grid[sharp], "bicubic").clamp(0, 1)
+    warped[~sharp] = _sampled(images[~sharp], grid[~sharp], "bilinear")
+    return warped
+
+
+def _sampled(images: Tensor, grid: Tensor, mode: str) -> Tensor:
+    return functional.grid_sample(images, grid, mode=mode, padding_mode="zeros", align_corners=False)
 
 
 def stroke(images: Tensor, thicken: float, thin: float, generator: torch.Generator) -> Tensor:

@@ -37,6 +37,9 @@ class AugmentConfig:
     """Standard deviation of the shift on each axis, in input pixels."""
     elastic_pixels: float = option(0.0, 0, 8)
     """Standard deviation of a smooth random displacement, in input pixels (Simard et al. 2003)."""
+    sharp_fraction: float = option(0.0, 0, 1)
+    """Share of the images of which all that is sampled bicubically: the bilinear way softens every edge, and what is
+    read later has not been softened."""
     thicken_fraction: float = option(0.0, 0, 1)
     """Share of the images whose strokes are thickened by up to a pixel on each side."""
     thin_fraction: float = option(0.0, 0, 1)
@@ -73,7 +76,8 @@ class SourceConfig:
     """One data set that the training sees."""
 
     data: str = option("")
-    """Below the folder given as --data, or any DATA when absolute; or `synthetic`, `non-characters`, `pairs`."""
+    """Below the folder given as --data, or any DATA when absolute; or `synthetic`, `non-characters`, `pairs`,
+    `turned`."""
     split: str = option("")
     """Name of the split inside it; empty: its training part, the whole where it is undivided."""
     repeat: float = option(1.0, 0, 1000)

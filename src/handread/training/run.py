@@ -43,6 +43,8 @@ from handread.training.watcher import Watcher
 CHECKPOINT = "last.safetensors"
 BEST = "best.safetensors"
 MODEL = "model.onnx"
+_NEVER = -1e4
+"""A logit that leaves a class no probability."""
 
 
 def train_recipe(
@@ -224,7 +226,9 @@ def write_sources(out: Path, prepared: Prepared) -> None:
 def finish(trainer: Trainer, prepared: Prepared, recipe: str, out: Path) -> Path:
     """Calibrate on the validation data and write model.onnx."""
     config = trainer.config
-    judged = {name: judge(trainer, part) for name, part in prepared.validation.items() if len(part)}
+    judged = {
+        name: _as_asked(judge(trainer, part), part, config) for name, part in prepared.validation.items() if len(part)
+    }
     network = trainer.average
     card = ModelCard(
         name=config.name, version=config.version, alphabet="".join(Alphabet.of(config.alphabet)),
@@ -240,6 +244,18 @@ def finish(trainer: Trainer, prepared: Prepared, recipe: str, out: Path) -> Path
 def judge(trainer: Trainer, part: TrainingSet) -> Judged:
     """Logits of a validation set, with the cues that prediction would have."""
     return Judged(trainer.logits(part.images, shown_cues(part)), part.labels)
+
+
+def _as_asked(judged: Judged, part: TrainingSet, config: TrainConfig) -> Judged:
+    """A source whose class frequencies are ignored is judged among the characters that it holds: that a digit of a
+    set of digits might be an O is no fault of the network."""
+    origin = int(part.origins[0])
+    if origin < 0 or not config.sources or config.sources[origin].prior != "ignored":
+        return judged
+    absent = np.setdiff1d(np.arange(len(Alphabet.of(config.alphabet))), judged.labels)
+    logits = judged.logits.copy()
+    logits[:, absent] = _NEVER
+    return Judged(logits, judged.labels)
 
 
 def shown_cues(part: TrainingSet) -> npt.NDArray[np.float32]:
