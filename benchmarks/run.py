@@ -1,7 +1,7 @@
 """Run a benchmark by name: `python -m benchmarks.run accuracy --data FOLDER`, `python -m benchmarks.run reading`.
 
 Each writes its CSV below benchmarks/results, which nothing else writes; with --update-readme also its table in
-README.md.
+README.md. Those whose tables stand in docs/accuracy.md put them there.
 """
 
 from __future__ import annotations
@@ -10,7 +10,18 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import accuracy, baselines, notebooks, reading, serving
+from benchmarks import (
+    accuracy,
+    baselines,
+    confusions,
+    mnist_accuracy,
+    mnist_errors,
+    notebooks,
+    reading,
+    refusal,
+    scale,
+    serving,
+)
 from benchmarks.results import README, update_page, write_csv
 
 
@@ -34,13 +45,61 @@ def main(arguments: Sequence[str] | None = None) -> None:
     copied.add_argument("--runs", type=Path, required=True, metavar="RUNS", help="where runs are kept and go on")
     copied.add_argument("--recipe", action="append", choices=list(notebooks.REPORTED), help="may be repeated")
     copied.add_argument("--seeds", type=int, default=1, help="runs a recipe, default 1")
+    record = names.add_parser("mnist-accuracy", help="MNIST alone: single networks, their ensemble, one taught by it")
+    record.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="MNIST's four files")
+    record.add_argument("--runs", type=Path, required=True, metavar="RUNS", help="where runs are kept and go on")
+    record.add_argument("--seeds", type=int, default=5, help="single networks, the ensemble's members; default 5")
+    record.add_argument("--distil", action="store_true", help="train one network on the ensemble's answers too")
+    many = names.add_parser("scale", help="millions of pictures on threads and on Ray; into docs/scale.md too")
+    many.add_argument("--pictures", type=int, default=4000, help="of each kind, for rates and equality; default 4000")
+    many.add_argument("--runs", type=int, default=5, help="turns of each rate, default 5")
+    many.add_argument("--memory", type=int, nargs="*", default=[10_000, 100_000], metavar="N", help="default both")
+    many.add_argument("--engine", action="append", choices=scale.ENGINES, help="only this one; may be repeated")
     load = names.add_parser("serving", help="how the server bears load; puts its table into docs/serving.md too")
     load.add_argument("--seconds", type=int, default=60, help="of the main part, default 60")
+    refused = names.add_parser("refusal", help="what the model refuses, and its calibration; into docs/accuracy.md too")
+    refused.add_argument("--count", type=int, default=refusal.COUNT, help=f"strangers, default {refusal.COUNT}")
+    confused = names.add_parser("confusions", help="which classes are taken for which; into docs/accuracy.md too")
+    errors = names.add_parser(
+        "mnist-errors", help="the test digits that are read otherwise than labelled, as a picture"
+    )
+    errors.add_argument("--out", type=Path, metavar="FILE.png", help="the picture")
+    errors.add_argument("--update-page", action="store_true", help="put the table into docs/accuracy.md")
+    for one in (refused, confused, errors):
+        one.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="the data sets")
+        one.add_argument("--model", default="handread", help="a shipped name or a file")
     wanted = parser.parse_args(arguments)
-    if wanted.name == "serving":
+    if wanted.name == "refusal":
+        seen = refusal.measure(wanted.data, wanted.model, wanted.count, print)
+        write_csv(refusal.FILE, seen.rows)
+        write_csv(refusal.CURVES, seen.curves)
+        for marker, content in refusal.tables(seen.rows).items():
+            update_page(refusal.PAGE, marker, content)
+        print("the charts: python docs/images/draw_charts.py")
+    elif wanted.name == "confusions":
+        rows = confusions.measure(wanted.data, wanted.model, print)
+        write_csv(confusions.FILE, rows)
+        update_page(confusions.PAGE, "groups", confusions.groups_table(rows))
+        update_page(confusions.PAGE, "pairs", confusions.pairs_table(rows))
+    elif wanted.name == "mnist-accuracy":
+        found = mnist_accuracy.measure(wanted.data, wanted.runs, wanted.seeds, wanted.distil, print)
+        write_csv(mnist_accuracy.FILE, found)
+        update_page(mnist_accuracy.PAGE, "mnist", mnist_accuracy.table(found))
+    elif wanted.name == "mnist-errors":
+        rows = mnist_errors.run(wanted.data, wanted.model, wanted.out)
+        print(mnist_errors.table(rows))
+        if wanted.update_page:
+            write_csv(mnist_errors.FILE, rows)
+            update_page(mnist_errors.PAGE, "mnist errors", mnist_errors.table(rows))
+    elif wanted.name == "serving":
         found = serving.measure(wanted.seconds, print)
         write_csv(serving.FILE, found)
         update_page(serving.PAGE, "load", serving.table(found))
+    elif wanted.name == "scale":
+        rows = scale.measure(wanted.pictures, wanted.runs, wanted.memory, wanted.engine or scale.ENGINES, print)
+        write_csv(scale.FILE, rows)
+        update_page(scale.PAGE, "scale", scale.table(rows))
+        update_page(scale.PAGE, "billion", scale.billion(rows))
     elif wanted.name == "notebooks":
         chosen = wanted.recipe or list(notebooks.REPORTED)
         rows = notebooks.merged(notebooks.measure(wanted.data, wanted.runs, chosen, wanted.seeds, print))
@@ -55,6 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         write_csv(accuracy.FILE, rows)
         if wanted.update_readme:
             update_page(README, "figures", accuracy.table(rows))
+            update_page(refusal.PAGE, "accuracy", accuracy.table(rows))
     else:
         rows = reading.measure(wanted.runs, print)
         write_csv(reading.FILE, rows)

@@ -25,7 +25,7 @@ MAY_KNOW: dict[str, set[str] | None] = {
     "imaging": BASE,
     "page": BASE | {"decode", "imaging"},
     "data": BASE | {"imaging"},
-    "evaluation": BASE | {"decode", "data"},
+    "evaluation": BASE | {"decode", "imaging", "data"},
     "reports": BASE | {"decode", "imaging", "data", "evaluation"},
     "runtime": BASE | {"decode", "imaging", "data", "evaluation"},
     "recognizer": BASE | {"decode", "imaging", "page", "data", "evaluation", "runtime"},
@@ -58,6 +58,8 @@ HEAVY_HOMES = {
     "python_multipart": {"web"},
     "prometheus_client": {"web"},
     "ray": {"scale"},
+    "pyarrow": {"scale"},
+    "fsspec": {"scale"},
     "tkinter": {"desktop"},
 }
 """Heavy package -> the only rooms that import it."""
@@ -70,6 +72,8 @@ NOT_FOR_READING = (
     "safetensors",
     "fastapi",
     "ray",
+    "pyarrow",
+    "fsspec",
     "tkinter",
     "sklearn",
     "scipy",

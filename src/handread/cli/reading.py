@@ -10,12 +10,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from handread.cli.alphabets import parse_alphabet
 from handread.cli.progress import counting
+from handread.cli.scaling import ScaleOptions, read_into
 from handread.errors import HandreadError, ImageError
 
 if TYPE_CHECKING:
@@ -41,7 +42,17 @@ _AHEAD = 4
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a picture and line.")
 @click.option("--strict", is_flag=True, help="Put U+FFFD where a character is refused.")
 @click.option("--model", default="handread", show_default=True, metavar="NAME|FILE", help="A shipped model or a file.")
+@click.option(
+    "--out", metavar="FOLDER|URL", help="Write what is read into Parquet files here, for millions of pictures."
+)
+@click.option("--engine", metavar="NAME", help="With --out: threads (default), or ray for a cluster.")
+@click.option("--workers", type=click.IntRange(min=1), help="With --out: how many work at once, by default the cores.")
+@click.option("--column", metavar="NAME", help="With --out: the column of pictures or addresses, by default image.")
+@click.option("--shard-size", type=click.IntRange(min=1), help="With --out: pictures a file, by default 1000.")
+@click.pass_context
 def command(
+    context: click.Context,
+    /,
     paths: tuple[str, ...],
     alphabet: str | None,
     one: bool,
@@ -49,13 +60,22 @@ def command(
     as_json: bool,
     strict: bool,
     model: str,
+    **scale: Any,
 ) -> int:
     """Read the characters in pictures.
 
     A folder stands for all pictures in it, a dash for a picture on the standard input. A picture that cannot
     be read is named with the reason, the others are read all the same, and the exit code is 2. Characters
     that the model does not believe stand in [brackets].
+
+    With --out, Parquet files and lists of addresses (.txt, .csv) are read too, local ones and those behind a URL
+    such as s3://; what is finished is not read again, and a picture that cannot be read becomes a row with its
+    error.
     """
+    options = ScaleOptions(**scale)
+    options.check(top=context.get_parameter_source("top") is not click.core.ParameterSource.DEFAULT)
+    if options.out is not None:
+        return read_into(paths, options, alphabet=alphabet, one=one, strict=strict, model=model, as_json=as_json)
     from handread.recognizer import Recognizer
     from handread.rows import as_row
 

@@ -1,0 +1,133 @@
+"""What inputs hold: folders, Parquet files and lists of addresses as one stream of entries, in a fixed order.
+
+Nothing of it is kept: a folder is walked one level at a time, a list is read line by line, and of a Parquet file
+only the footer is looked at.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from handread.errors import DataError
+from handread.scale.address import children, is_remote, joined, kind_of, open_file, parent, size_of
+
+COLUMN = "image"
+"""Column that holds the pictures of a Parquet file and the addresses of a CSV, unless another is named."""
+
+MARK = "_handread.json"
+"""File that marks a folder of readings. Such a folder is no input, whatever it stands in."""
+
+PARQUET = ".parquet"
+LISTS = (".txt", ".csv")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A run of rows of one Parquet file."""
+
+    file: str
+    column: str
+    start: int
+    count: int
+    size: int
+    """Bytes of the whole file."""
+
+
+Entry = str | Rows
+"""The address of one picture, or rows that hold one picture each."""
+
+
+def entries(inputs: Iterable[str], column: str = COLUMN) -> Iterator[Entry]:
+    """All that `inputs` name, in their order: pictures, folders at any depth, Parquet files, lists of addresses.
+
+    A folder gives its files and folders in natural order, 2.png before 10.png; what begins with a dot is left
+    out. Addresses in a list are seen from where the list stands. Raises `DataError` for what is none of these,
+    is not there, or cannot be opened.
+    """
+    for address in inputs:
+        found = kind_of(address)
+        if found is None:
+            raise DataError(f"{address} does not exist; check the name")
+        if found == "folder":
+            yield from _in_folder(address, column)
+        else:
+            yield from _in_file(address, column, named=True)
+
+
+def _in_folder(folder: str, column: str) -> Iterator[Entry]:
+    found = sorted(children(folder), key=lambda child: _natural(_name(child[0])))
+    if any(_name(address) == MARK for address, _ in found):
+        return
+    for address, is_folder in found:
+        if _name(address).startswith("."):
+            continue
+        if is_folder:
+            yield from _in_folder(address, column)
+        else:
+            yield from _in_file(address, column)
+
+
+def _in_file(address: str, column: str, *, named: bool = False) -> Iterator[Entry]:
+    from handread.imaging.read import SUFFIXES
+
+    suffix = _suffix(address)
+    if suffix == PARQUET:
+        yield from _in_parquet(address, column)
+    elif named and suffix in LISTS:
+        yield from _in_list(address, column)
+    elif named or suffix in SUFFIXES:
+        yield address
+
+
+def _in_parquet(address: str, column: str) -> Iterator[Entry]:
+    from handread.scale.parquet import check_column, opened
+
+    with opened(address) as file:
+        check_column(file.schema_arrow, column, address)
+        count = file.metadata.num_rows
+    if count:
+        yield Rows(address, column, 0, count, size_of(address))
+
+
+def _in_list(address: str, column: str) -> Iterator[str]:
+    """Addresses of a text file, one a line, or of a column of a CSV."""
+    folder = parent(address)
+    try:
+        with io.TextIOWrapper(open_file(address), encoding="utf-8-sig", newline="") as lines:
+            found = _of_csv(lines, column, address) if _suffix(address) == ".csv" else (line.strip() for line in lines)
+            yield from (joined(folder, one) for one in found if one)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{address} is no readable list ({error}); save it as UTF-8") from None
+
+
+def _of_csv(lines: Iterable[str], column: str, address: str) -> Iterator[str]:
+    rows = csv.reader(lines, strict=True)
+    header = [name.strip() for name in next(rows, [])]
+    if column not in header:
+        has = ", ".join(map(repr, header)) or "none"
+        raise DataError(f"{address} has no column {column!r} in its first line, but {has}; name one with --column")
+    place = header.index(column)
+    for row in rows:
+        if row and len(row) != len(header):
+            raise DataError(f"{address}, line {rows.line_num}: {len(row)} columns, the first line has {len(header)}")
+        yield row[place].strip() if row else ""
+
+
+def _name(address: str) -> str:
+    return re.split(r"[/\\]", address.rstrip("/"))[-1]
+
+
+def _suffix(address: str) -> str:
+    path = address.partition("?")[0] if is_remote(address) else address
+    dot = _name(path).rpartition(".")
+    return f".{dot[2].lower()}" if dot[1] else ""
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    # The name itself last: 1.png and 01.png have a fixed order too.
+    parts = re.split(r"(\d+)", name)
+    return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts] + [(2, 0, name)]
