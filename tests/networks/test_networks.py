@@ -22,10 +22,10 @@ PARAMETERS = {
     "kaggle-rmsprop": (10, 887_530),
     "mnist-adam": (10, 113_898),
     "plain-tiny": (63, 2_603),
-    "residual-base": (63, 1_039_119),
+    "residual-base": (63, 1_039_434),
     "residual-digits": (10, 469_546),
-    "residual-small": (63, 260_677),
-    "residual-tiny": (63, 88_171),
+    "residual-small": (63, 260_992),
+    "residual-tiny": (63, 88_486),
 }
 """Outputs and trainable parameters."""
 

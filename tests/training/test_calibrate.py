@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from handread.alphabet import Alphabet
-from handread.training.calibrate import KEPT, Judged, calibrate, fit_temperature
+from handread.training.calibrate import KEPT, KEPT_SURE, MOST_INK, Judged, calibrate, fit_temperature
 
 FIVE = Alphabet.of("abcde")
 
@@ -55,14 +55,22 @@ def test_thresholds_let_pass_what_they_promise() -> None:
     ink = 1 - every[:, -1]
     characters = powers[:, :5] / powers[:, :5].sum(axis=1, keepdims=True)
     assert (ink >= found.ink_above).mean() == pytest.approx(KEPT, abs=0.003)
-    assert (characters.max(axis=1) >= found.accept_above).mean() == pytest.approx(KEPT, abs=0.003)
+    assert (characters.max(axis=1) >= found.accept_above).mean() == pytest.approx(KEPT_SURE, abs=0.003)
 
 
-def test_thresholds_never_exceed_a_half() -> None:
+def test_thresholds_have_a_largest_value() -> None:
     sure = Judged(20 * np.eye(5, 6, dtype=np.float32), np.arange(5))
     found = calibrate({"a": sure}, FIVE, has_none=True)
     assert found.accept_above == 0.5
-    assert found.ink_above == 0.5
+    assert found.ink_above == MOST_INK
+
+
+def test_the_temperature_is_that_of_sources_with_most_classes() -> None:
+    rng = np.random.default_rng(1)
+    few = Judged(rng.normal(0, 1, (500, 5)).astype(np.float32), np.zeros(500, np.int64))  # one class, at random
+    whole = judged(4_000, 2.0)
+    both = calibrate({"few": few, "whole": whole}, FIVE, has_none=False)
+    assert both.temperature == calibrate({"whole": whole}, FIVE, has_none=False).temperature
 
 
 def test_without_a_no_character_output_ink_is_not_judged() -> None:

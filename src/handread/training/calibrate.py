@@ -14,8 +14,15 @@ from handread.decode import look_alikes
 
 Floats = npt.NDArray[np.float32]
 
-KEPT = 0.985
-"""Share of true characters that the ink threshold lets pass; also of those, that the confidence one does."""
+KEPT = 0.975
+"""Share of true characters that the ink threshold lets pass: what is no character and resembles one most, a letter of
+another script, has to fail it."""
+
+MOST_INK = 0.999
+"""Largest ink threshold: beyond it probabilities differ by rounding."""
+
+KEPT_SURE = 0.995
+"""Share of true characters that the confidence threshold lets pass. An o that might be an O is not refused for it."""
 
 KEPT_IN_ALPHABET = 0.995
 """Share of the digits that pass the alphabet threshold when only digits are asked for; of letters likewise."""
@@ -47,14 +54,17 @@ def calibrate(parts: Mapping[str, Judged], alphabet: Alphabet, *, has_none: bool
     `alphabet` is what the first logits mean; with `has_none` one more logit says "no character".
     """
     classes = len(alphabet)
-    temperature = fit_temperature(list(parts.values()), classes)
+    # a few of the classes are easier to tell apart than all of them, and would ask for more confidence
+    whole = [p for p in parts.values() if 2 * len(np.unique(p.labels)) > classes] or list(parts.values())
+    temperature = fit_temperature(whole, classes)
     sure = [_confidence(p, classes, temperature) for p in parts.values()]
-    accept = float(np.mean(np.array([np.quantile(s, 1 - KEPT) for s in sure])))
+    accept = float(np.mean(np.array([np.quantile(s, 1 - KEPT_SURE) for s in sure])))
     ink = 0.0
     if has_none:
-        ink = min(0.5, float(np.mean(np.array([np.quantile(_ink(p, temperature), 1 - KEPT) for p in parts.values()]))))
+        found = [np.quantile(_ink(p, temperature), 1 - KEPT) for p in parts.values()]
+        ink = min(MOST_INK, float(np.mean(np.array(found))))
     mass = _alphabet_above(parts, alphabet, temperature)
-    return Calibration(round(temperature, 4), round(min(accept, 0.5), 4), round(ink, 4), mass)
+    return Calibration(round(temperature, 4), round(min(accept, 0.5), 4), round(ink, 6), mass)
 
 
 def _alphabet_above(parts: Mapping[str, Judged], alphabet: Alphabet, temperature: float) -> float:

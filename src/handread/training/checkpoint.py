@@ -13,7 +13,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from handread.data.atomic import write_atomic
-from handread.errors import ModelError
+from handread.errors import ConfigError, ModelError
 
 FORMAT = 2
 """1 knew no place inside an epoch and no plateau; such a file is still understood."""
@@ -103,6 +103,22 @@ def restore_random(device: torch.device, tensors: Mapping[str, Tensor]) -> None:
 def network_tensors(prefix: str, network: nn.Module) -> dict[str, Tensor]:
     """Weights and buffers under a prefix."""
     return {f"{prefix}.{name}": tensor for name, tensor in network.state_dict().items()}
+
+
+def start_network(network: nn.Module, checkpoint: Checkpoint, source: str) -> None:
+    """Begin with the averaged weights of another run; layers that its network did not have keep what they are.
+
+    Raises `ConfigError` when the other run's network has something that this one has not.
+    """
+    tensors = checkpoint.tensors
+    prefix = "average." if any(name.startswith("average.") for name in tensors) else "network."
+    own = network.state_dict()
+    theirs = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    strange = [name for name, tensor in theirs.items() if name not in own or own[name].shape != tensor.shape]
+    if strange or not theirs:
+        what = strange[0] if strange else "no weights"
+        raise ConfigError(f"{source} holds another network ({what}); start from a run of the same one")
+    network.load_state_dict(own | theirs)
 
 
 def restore_network(prefix: str, network: nn.Module, tensors: Mapping[str, Tensor]) -> None:

@@ -174,6 +174,8 @@ class TrainConfig:
     """Share of the target spread evenly over all classes."""
     mixup: float = option(0.0, 0, 10)
     """Both parameters of the Beta distribution by which pairs of images are mixed (Zhang et al. 2018); 0: none."""
+    start: str = option("")
+    """A run folder whose averaged weights this run begins with; empty: with random ones."""
     teacher: str = option("")
     """A finished model whose answers are learnt beside the labels: a run folder, a file or a shipped name."""
     teacher_share: float = option(0.7, 0, 1)

@@ -7,6 +7,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -22,12 +23,14 @@ from handread.networks.build import build_network
 from handread.training.augment import augment
 from handread.training.checkpoint import (
     Checkpoint,
+    load_checkpoint,
     network_tensors,
     optimizer_tensors,
     random_tensors,
     restore_network,
     restore_optimizer,
     restore_random,
+    start_network,
 )
 from handread.training.config import TrainConfig
 from handread.training.cues import CueSampler
@@ -91,6 +94,8 @@ class Trainer:
         outputs = len(self.alphabet) + config.reject
         network = build_network(config.network, outputs).to(self.device)
         self.network: Network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if config.start:
+            start_network(self.network, load_checkpoint(Path(config.start) / "last.safetensors"), config.start)
         self.average: Network = copy.deepcopy(self.network).eval() if config.ema_decay else self.network
         self.optimizer = build_optimizer(self.network, config)
         self.sampler = CueSampler(self.alphabet)
