@@ -21,6 +21,7 @@ from benchmarks import (
     refusal,
     scale,
     serving,
+    stress,
 )
 from benchmarks.results import README, update_page, write_csv
 
@@ -68,6 +69,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for one in (refused, confused, errors):
         one.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="the data sets")
         one.add_argument("--model", default="handread", help="a shipped name or a file")
+    worse = names.add_parser("stress", help="what worse pictures cost; puts its table into docs/robustness.md too")
+    worse.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="the data sets")
+    worse.add_argument("--model", default="handread", help="a shipped name or a file")
+    worse.add_argument("--count", type=int, help="test images, drawn by chance; default all 10,000")
+    worse.add_argument("--all-strengths", action="store_true", help="1 to 5, not 3 alone")
     wanted = parser.parse_args(arguments)
     if wanted.name == "refusal":
         seen = refusal.measure(wanted.data, wanted.model, wanted.count, print)
@@ -95,6 +101,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         found = serving.measure(wanted.seconds, print)
         write_csv(serving.FILE, found)
         update_page(serving.PAGE, "load", serving.table(found))
+    elif wanted.name == "stress":
+        strengths = (1, 2, 3, 4, 5) if wanted.all_strengths else (3,)
+        rows = stress.measure(wanted.data, wanted.model, wanted.count, strengths, print)
+        write_csv(stress.FILE, rows)
+        update_page(stress.PAGE, "stress", stress.table(rows))
     elif wanted.name == "scale":
         rows = scale.measure(wanted.pictures, wanted.runs, wanted.memory, wanted.engine or scale.ENGINES, print)
         write_csv(scale.FILE, rows)

@@ -133,6 +133,52 @@ def test_a_character_carries_its_best_candidates_and_ties_keep_the_alphabets_ord
     assert character.reason == ""
 
 
+def acceptance(
+    alphabet: str | None = "digits", *, card: ModelCard = CARD, blank: bool = False, **shares: float
+) -> float:
+    """Of one row with these shares; ``none`` is the "no character" output."""
+    none = shares.pop("none", None)
+    row = logits_for(**shares)
+    if none is not None:
+        row, card = np.append(row, [[np.log(none)]], axis=1), dataclasses.replace(card, has_none=True)
+    wanted = None if alphabet is None else Alphabet.of(alphabet)
+    scores = decode.score(row.astype(np.float32), card, wanted, blank=np.array([blank]))
+    assert scores.acceptance.shape == (1,)
+    assert scores.acceptance.dtype == np.float32
+    return float(scores.acceptance[0])
+
+
+def test_acceptance_sets_the_answer_against_the_likelier_of_no_character_and_a_foreign_one() -> None:
+    assert acceptance(_7=0.6, A=0.3, B=0.05, none=0.1) == pytest.approx(np.log(2), rel=1e-5)
+    assert acceptance(_7=0.6, A=0.1, none=0.3) == pytest.approx(np.log(2), rel=1e-5)
+    assert acceptance(_7=0.2, A=0.8) == pytest.approx(-np.log(4), rel=1e-5)
+    assert acceptance(None, _7=0.2, A=0.8, none=0.1) == pytest.approx(np.log(8), rel=1e-5)
+
+
+def test_neither_look_alikes_nor_the_alphabets_own_lower_the_acceptance() -> None:
+    assert acceptance(_0=0.3, O=0.5, o=0.2, none=0.1) == pytest.approx(np.log(3), rel=1e-5)
+    assert acceptance(_4=0.3, _9=0.3, none=0.1) == pytest.approx(np.log(3), rel=1e-5)
+
+
+def test_a_network_that_knows_nothing_else_is_as_accepting_as_it_is_sure() -> None:
+    assert acceptance(None, A=0.9, B=0.1) == pytest.approx(np.log(9), rel=1e-5)
+
+
+def test_acceptance_does_not_stop_where_probabilities_reach_one() -> None:
+    near, far = acceptance(_7=1, none=1e-12), acceptance(_7=1, none=1e-20)
+    assert near == pytest.approx(12 * np.log(10), rel=1e-4)
+    assert far == pytest.approx(20 * np.log(10), rel=1e-4)
+
+
+def test_without_ink_nothing_is_accepted_whatever_the_threshold() -> None:
+    assert acceptance(_7=1, none=1e-9, blank=True) == -np.inf
+
+
+def test_the_temperature_divides_the_acceptance() -> None:
+    warm = dataclasses.replace(CARD, temperature=2.0)
+    assert acceptance(_7=0.8, A=0.2, card=warm) == pytest.approx(np.log(4) / 2, rel=1e-5)
+
+
 @pytest.mark.parametrize(("top", "given"), [(0, 1), (1, 1), (4, 4), (99, 10)])
 def test_there_are_as_many_candidates_as_asked_and_known(top: int, given: int) -> None:
     scores = decode.score(logits_for(_3=1), CARD, Alphabet.of("digits"))

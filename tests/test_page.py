@@ -32,7 +32,8 @@ def scorer(sure: Sure) -> Callable[[npt.NDArray[np.uint8], npt.NDArray[np.float3
         table[:, 7] = confidence
         ones = np.ones(len(glyphs), dtype=np.float32)
         # what is no character says so in both ways that a network has
-        return Scores(DIGITS, table, np.where(confidence > 0.5, ones, 0.02), ones, confidence > 0.5, ("",) * len(ones))
+        ink = np.where(confidence > 0.5, ones, 0.02)
+        return Scores(DIGITS, table, ink, ones, np.log(confidence), confidence > 0.5, ("",) * len(ones))
 
     return score
 

@@ -33,6 +33,7 @@ MAY_KNOW: dict[str, set[str] | None] = {
     "networks": BASE,
     "training": BASE | {"decode", "imaging", "data", "evaluation", "reports", "networks"},
     "scale": BASE | {"decode", "imaging", "data", "evaluation", "runtime", "recognizer"},
+    "bench": BASE | {"imaging", "runtime", "recognizer"},
     "cli": ANY,
     "web": ANY,
     "desktop": ANY,
@@ -42,7 +43,7 @@ MAY_KNOW: dict[str, set[str] | None] = {
 """Room -> rooms that it may import; itself always."""
 MAY_ALSO_KNOW = {
     f"training/{name}.py": {"runtime"}
-    for name in ("adopt", "baseline", "export", "learn", "members", "quantise", "restore", "run", "teacher")
+    for name in ("adopt", "baseline", "export", "learn", "members", "peak", "quantise", "restore", "run", "teacher")
 }
 """What training writes is run once as prediction will run it."""
 
@@ -132,6 +133,29 @@ def test_heavy_packages_stay_in_their_rooms(path: Path) -> None:
     assert foreign == set()
     if relative(path) in WITHOUT_TORCH:
         assert found == set()
+
+
+STRESS = {f"handread.evaluation.{name}" for name in ("corruption", "mnist_c", "paper", "stress")}
+"""What pictures are made worse by to measure: not to be learnt from."""
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in module_files() if room_of(p) in ("training", "networks", "data")], ids=relative
+)
+def test_training_does_not_know_what_it_is_stressed_with(path: Path) -> None:
+    named = {name for found in imported(path) for name in (found, found.rpartition(".")[0])}
+    assert named & STRESS == set()
+    assert not any(name in path.read_text(encoding="utf-8") for name in ("mnist_c", "evaluation.stress "))
+
+
+def test_what_is_stressed_with_is_not_even_loaded_for_training() -> None:
+    pytest.importorskip("torch")
+    code = (
+        "import handread.training.run, handread.training.learn, handread.training.augment, handread.data.synthetic\n"
+        f"found = {sorted(STRESS)!r}\n"
+        "assert [name for name in found if name in sys.modules] == []"
+    )
+    assert "torch" in loaded_after(code)
 
 
 def loaded_after(code: str, *arguments: str) -> set[str]:

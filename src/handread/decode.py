@@ -5,6 +5,9 @@ A character is accepted when all three hold, each against its threshold on the c
 * confidence: its probability among the allowed classes, calibrated by the card's temperature;
 * ink: the probability that the ink is a character at all (networks with a "no character" output);
 * mass: the share of the probability of all characters that falls on the alphabet in use.
+
+`Scores.acceptance` is one number for the last two, for whoever wants to move the threshold between keeping what is a
+character and refusing what is none.
 """
 
 from __future__ import annotations
@@ -43,6 +46,7 @@ NO_INK = "no ink"
 NO_CHARACTER = "not a character"
 FOREIGN = "not in the alphabet"
 UNSURE = "too uncertain"
+_TINY = np.finfo(np.float32).tiny
 _REASONS = ("", NO_INK, NO_CHARACTER, FOREIGN, UNSURE)
 """Why a character is refused, in the order in which the tests are made; empty when it is accepted."""
 
@@ -58,6 +62,11 @@ class Scores:
     """float32 (N,), probability (0..1) that the ink is a character; 1 where the network cannot tell."""
     mass: Floats
     """float32 (N,), share (0..1) of all characters' probability on the alphabet and its look-alikes."""
+    acceptance: Floats
+    """float32 (N,), natural logarithm of how many times likelier the character answered is than the likelier of two: no
+    character at all, and the likeliest character outside the alphabet and its look-alikes; minus infinity without ink.
+    That two characters of the alphabet are as likely does not lower it: which one it is, is `confidence`'s business. A
+    network that knows nothing else sets the answer against the alphabet's other characters."""
     accepted: npt.NDArray[np.bool_]
     """bool (N,)"""
     reasons: tuple[str, ...]
@@ -115,7 +124,12 @@ def score(
     ink = 1 - full[:, -1] if card.has_none else np.ones(len(full), dtype=np.float32)
     if blank is not None:
         ink = np.where(blank, np.float32(0), ink)
-    mass = _mass(logits[:, : len(known)], look_alikes(known, wanted), card.temperature)
+    inside = look_alikes(known, wanted)
+    mass = _mass(logits[:, : len(known)], inside, card.temperature)
+    against = np.append(~inside, True) if card.has_none else ~inside
+    acceptance = _acceptance(full, places, against)
+    if blank is not None:
+        acceptance = np.where(blank, np.float32(-np.inf), acceptance)
     code = np.select(
         [
             np.zeros(len(full), dtype=np.bool_) if blank is None else blank,
@@ -126,7 +140,7 @@ def score(
         [1, 2, 3, 4],
         default=0,
     )
-    return Scores(wanted, restricted, ink, mass, code == 0, tuple(_REASONS[c] for c in code.tolist()))
+    return Scores(wanted, restricted, ink, mass, acceptance, code == 0, tuple(_REASONS[c] for c in code.tolist()))
 
 
 def _mass(logits: Logits, inside: npt.NDArray[np.bool_], temperature: float) -> Floats:
@@ -135,6 +149,15 @@ def _mass(logits: Logits, inside: npt.NDArray[np.bool_], temperature: float) -> 
     # over the characters alone: "none" is the ink test's business
     share = probabilities(logits, temperature=temperature)[:, inside].sum(axis=1)
     return np.asarray(np.minimum(share, 1), dtype=np.float32)
+
+
+def _acceptance(full: Floats, places: npt.NDArray[np.int64], against: npt.NDArray[np.bool_]) -> Floats:
+    """Of small probabilities, which are exact: 1 - p is not, where p is almost 1, and there most characters lie."""
+    own = full[:, places]
+    best = own.max(axis=1, initial=0)
+    # a network that knows nothing else has only the alphabet's own to set against
+    rest = full[:, against] if against.any() else np.where(own < best[:, None], own, 0)
+    return np.asarray(np.log(np.maximum(best, _TINY)) - np.log(rest.max(axis=1, initial=_TINY)), dtype=np.float32)
 
 
 @lru_cache(maxsize=16)
