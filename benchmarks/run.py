@@ -14,9 +14,11 @@ from benchmarks import (
     accuracy,
     baselines,
     confusions,
+    growth,
     mnist_accuracy,
     mnist_errors,
     notebooks,
+    peers,
     reading,
     refusal,
     scale,
@@ -56,6 +58,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     many.add_argument("--runs", type=int, default=5, help="turns of each rate, default 5")
     many.add_argument("--memory", type=int, nargs="*", default=[10_000, 100_000], metavar="N", help="default both")
     many.add_argument("--engine", action="append", choices=scale.ENGINES, help="only this one; may be repeated")
+    beside = names.add_parser("peers", help="beside other recognisers; puts its table into docs/performance.md too")
+    beside.add_argument("--folder", type=Path, required=True, metavar="FOLDER", help="their environment, kept; 2 GB")
+    beside.add_argument("--turns", type=int, default=5, help="of each, by turns, default 5")
+    beside.add_argument("--digits", type=int, default=10_000, help="for the throughput, default 10,000")
+    beside.add_argument("--singles", type=int, default=50, help="digits of each turn, one at a time, default 50")
+    beside.add_argument("--photos", type=int, default=5, help="whose characters are counted, default 5")
+    beside.add_argument("--measure", action="append", choices=peers.MEASURES, help="only this; may be repeated")
+    beside.add_argument("--model", action="append", help="a name or a file, default handread-int8; may be repeated")
+    grown = names.add_parser("growth", help="time and memory against size; into docs/performance.md too")
+    grown.add_argument("--turns", type=int, default=5, help="of each point, default 5")
+    grown.add_argument("--model", default="handread-int8", help="a shipped name or a file")
+    for road, (text, sizes) in growth.ROADS.items():
+        shown = " ".join(f"{size:g}" for size in sizes)
+        grown.add_argument(
+            f"--{road}", type=float, nargs="*", default=sizes, metavar="N", help=f"{text}, default {shown}"
+        )
     load = names.add_parser("serving", help="how the server bears load; puts its table into docs/serving.md too")
     load.add_argument("--seconds", type=int, default=60, help="of the main part, default 60")
     refused = names.add_parser("refusal", help="what the model refuses, and its calibration; into docs/accuracy.md too")
@@ -106,6 +124,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rows = stress.measure(wanted.data, wanted.model, wanted.count, strengths, print)
         write_csv(stress.FILE, rows)
         update_page(stress.PAGE, "stress", stress.table(rows))
+    elif wanted.name == "peers":
+        plan = peers.Plan(
+            wanted.folder.resolve(), wanted.turns, wanted.digits, wanted.singles, wanted.photos,
+            tuple(wanted.model or ["handread-int8"]), tuple(wanted.measure or peers.MEASURES),
+        )  # fmt: skip
+        rows = peers.merged(peers.measure(plan, print))
+        write_csv(peers.FILE, rows)
+        update_page(peers.PAGE, "peers", peers.table(rows))
+    elif wanted.name == "growth":
+        points = {road: getattr(wanted, road.replace("-", "_")) for road in growth.ROADS}
+        rows = growth.measure(points, wanted.turns, wanted.model, print)
+        write_csv(growth.FILE, rows)
+        update_page(growth.PAGE, "growth", growth.table(rows))
+        print("the charts: python docs/images/draw_growth.py")
     elif wanted.name == "scale":
         rows = scale.measure(wanted.pictures, wanted.runs, wanted.memory, wanted.engine or scale.ENGINES, print)
         write_csv(scale.FILE, rows)

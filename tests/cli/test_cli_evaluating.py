@@ -85,3 +85,47 @@ def test_data_must_be_named(handread: Handread, tiny_model: Path) -> None:
     outcome = handread("evaluate", tiny_model)
     assert outcome.code == 2
     assert "--data" in outcome.err
+
+
+def test_worse_pictures_are_measured_too(handread: Handread, folder: Path, tmp_path: Path, tiny_model: Path) -> None:
+    out, page = tmp_path / "out.json", tmp_path / "out.html"
+    arguments = ("--stress", "--count", "3", "--alphabet", "digits", "--json", out, "--report", page)
+    outcome = handread("evaluate", tiny_model, "--data", folder, *arguments)
+    assert outcome.code == 0, outcome.err
+    found = json.loads(out.read_text())["stress"]
+    assert (found["n"], len(found["rows"])) == (3, 30)
+    assert {row["strength"] for row in found["rows"]} == {0, 3}
+    assert set(found["means"]) == {"mnist-c", "paper"}
+    assert "MNIST-C's fifteen, strength 3" in outcome.out
+    assert "\nzigzag " in outcome.out
+    assert "When pictures become worse" in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--count", "3"], "are for --stress"),
+        (["--strengths", "3"], "are for --stress"),
+        (["--stress", "--strengths", "3,6"], "'6' is no strength"),
+        (["--stress", "--strengths", ""], "'' is no strength"),
+        (["--stress", "--count", "0"], "0 is not in the range"),
+    ],
+)
+def test_wrong_options_of_the_stress_test(
+    handread: Handread, folder: Path, tiny_model: Path, arguments: list[str], reason: str
+) -> None:
+    outcome = handread("evaluate", tiny_model, "--data", folder, *arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert reason in outcome.err
+
+
+def test_several_strengths_stand_side_by_side() -> None:
+    from handread.cli.stressing import stress_table
+    from handread.evaluation.stress_report import Row, StressReport
+
+    rows = [Row("clean", "mnist-c", 0, 8, 0, 0)]
+    rows += [Row("fog", "mnist-c", level, 8, level, 0) for level in (1, 3)]
+    shown = stress_table(StressReport(8, 0, tuple(rows))).splitlines()
+    assert shown[2].split() == ["clean", "0.00", "%", "(0.00", "to", "32.44)"]
+    assert shown[-2].split() == ["fog", "12.50", "%", "37.50", "%"]
+    assert shown[-1].split() == ["mean", "12.50", "%", "37.50", "%"]

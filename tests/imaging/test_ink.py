@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -145,3 +146,24 @@ def test_a_bowl_of_light_does_not_turn_the_polarity() -> None:
     gray = np.clip(paper, 0, 255).astype(np.uint8)
     assert not is_bright_on_dark(gray)
     assert is_bright_on_dark(255 - gray)
+
+
+@pytest.mark.parametrize("angle", [0, 40, 90, 200])
+@pytest.mark.parametrize("light", [0.5, 0.3])
+def test_a_shadow_through_the_character_does_not_turn_the_polarity(angle: float, light: float) -> None:
+    picture = np.full((96, 96), 225.0)
+    ring = cv2.circle(np.zeros((96, 96), np.uint8), (48, 48), 26, 1, 10)
+    y, x = np.mgrid[-48:48, -48:48]
+    shade = x * np.cos(np.radians(angle)) + y * np.sin(np.radians(angle)) > 6
+    picture[ring > 0] = 45
+    gray = np.rint(picture * np.where(shade, light, 1)).astype(np.uint8)
+    assert not is_bright_on_dark(gray)
+    ink = extract_ink(gray)
+    assert (ink[ring > 0] > 90).mean() > 0.9
+    assert (ink[cv2.dilate(ring, np.ones((5, 5))) == 0] > 90).mean() < 0.06  # a sliver along the hard edge
+
+
+def test_grain_alone_is_dark_on_light() -> None:
+    random = np.random.default_rng(2)
+    sheets = [np.clip(random.normal(200, 4, (80, 80)), 0, 255).astype(np.uint8) for _ in range(20)]
+    assert not any(is_bright_on_dark(sheet) for sheet in sheets)

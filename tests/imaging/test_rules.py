@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from handread.imaging.draw import Pen, draw_character
-from handread.imaging.rules import LEVEL, remove_rim, remove_rules
+from handread.imaging.rules import LEVEL, remove_dots, remove_rim, remove_rules
 from handread.imaging.single import single_character
 
 
@@ -110,3 +110,46 @@ def test_the_rim_loses_what_leans_in_and_specks() -> None:
 def test_a_character_that_touches_the_rim_stays() -> None:
     ink = character("8", 60, 0)
     assert overlap(remove_rim(ink), ink) == 1
+
+
+def stroke_with_dots(*dots: tuple[int, int], size: int = 2) -> npt.NDArray[np.uint8]:
+    ink = np.zeros((40, 40), np.uint8)
+    ink[6:34, 18:23] = 255
+    for x, y in dots:
+        ink[y : y + size, x : x + size] = 255
+    return ink
+
+
+ROW = tuple((x, 12 + x // 3) for x in range(1, 39, 5) if not 14 < x < 25)
+
+
+def test_a_dotted_line_is_taken_out_and_the_stroke_stays() -> None:
+    assert len(ROW) == 6
+    assert np.array_equal(remove_dots(stroke_with_dots(*ROW)), stroke_with_dots())
+
+
+def test_two_dotted_lines_are_taken_out() -> None:
+    both = (*ROW, *((x, 36 - x // 3) for x, _ in ROW))
+    assert np.array_equal(remove_dots(stroke_with_dots(*both)), stroke_with_dots())
+
+
+@pytest.mark.parametrize(
+    "dots",
+    [ROW[:3], ((2, 2), (9, 30), (30, 5), (34, 30), (8, 16)), ((27, 4), (31, 4), (35, 4), (37, 4)), ()],
+    ids=["three", "strewn", "short", "none"],
+)
+def test_other_marks_are_left(dots: tuple[tuple[int, int], ...]) -> None:
+    ink = stroke_with_dots(*dots)
+    assert remove_dots(ink) is ink
+
+
+def test_marks_of_a_strokes_size_are_no_dots() -> None:
+    bars = np.zeros((40, 60), np.uint8)
+    bars[5:35, 4:56:10] = 255
+    assert remove_dots(bars) is bars
+
+
+def test_a_small_pictures_stroke_that_ends_near_the_rim_is_no_rule() -> None:
+    ink = np.zeros((18, 18), np.uint8)
+    ink[2:16, 8:10] = 255
+    assert remove_rules(ink) is ink

@@ -11,6 +11,7 @@ from handread.cli.alphabets import parse_alphabet
 from handread.cli.pages import check_page, write_page
 from handread.cli.progress import counting
 from handread.cli.skipping import tell_skipped
+from handread.cli.stressing import strengths_of, stress_table, stressed
 
 if TYPE_CHECKING:
     from handread.evaluation.report import EvaluationReport
@@ -28,6 +29,9 @@ _PAIRS = 10
 @click.option(
     "--report", "page", metavar="FILE", type=click.Path(path_type=Path), help="Write a page for people here (HTML)."
 )
+@click.option("--stress", "worse", is_flag=True, help="Measure worse pictures too: MNIST-C's fifteen, and paper.")
+@click.option("--strengths", metavar="N,N", help="Strengths of --stress, 1 to 5. Default: 3.")
+@click.option("--count", type=click.IntRange(1), help="Items for --stress, drawn by chance. Default: all.")
 @click.option("--skip-broken", is_flag=True, help="Leave out pictures that cannot be read, and name them.")
 def command(
     model: str,
@@ -36,6 +40,9 @@ def command(
     alphabet: str | None,
     out: Path | None,
     page: Path | None,
+    worse: bool,
+    strengths: str | None,
+    count: int | None,
     skip_broken: bool,
 ) -> None:
     """Measure a model on labelled characters.
@@ -43,6 +50,9 @@ def command(
     Every item is one character; pictures take the road of `handread read --one`. MODEL is a shipped name or
     an ONNX file. Items outside the alphabet are left out, and counted.
     """
+    if not worse and (strengths is not None or count is not None):
+        raise click.UsageError("--strengths and --count are for --stress; add it")
+    levels = strengths_of("3" if strengths is None else strengths)
     from handread.data.load import load_data
     from handread.evaluation.report import examine
     from handread.recognizer import Recognizer
@@ -63,6 +73,8 @@ def command(
         items = inside
     with counting("scoring") as progress:
         evaluation = examine(reader, items, alphabet=wanted, progress=progress)
+    if worse:
+        evaluation = stressed(evaluation, reader, wanted, strengths=levels, count=count)
     if out is not None:
         evaluation.report.save(out)
     if page is not None:
@@ -70,6 +82,8 @@ def command(
 
         write_page(page, evaluation_page(evaluation))
     click.echo(summary(evaluation.report))
+    if evaluation.report.stress is not None:
+        click.echo("\n" + stress_table(evaluation.report.stress))
 
 
 def summary(report: EvaluationReport) -> str:

@@ -23,10 +23,11 @@ from handread.data.atomic import write_atomic
 from handread.data.images import LabelledImages
 from handread.errors import DataError, ModelError
 from handread.evaluation import metrics
+from handread.evaluation.stress_report import Samples, StressReport
 
-FORMAT = 2
+FORMAT = 3
 """Report format that this version writes; a file with a higher number is refused. Format 1 had no `items`, no
-`digest`, no `reliability` and no `classes`; it is read with what it has."""
+`digest`, no `reliability` and no `classes`, format 2 no `stress`; they are read with what they have."""
 
 COVERAGES = (1.0, 0.995, 0.99, 0.98, 0.97, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5)
 """Points of the refusal curve."""
@@ -136,10 +137,13 @@ class EvaluationReport:
     classes: tuple[metrics.ClassFigures, ...] = field(default=(), repr=False)
     """Precision, recall and F1 of each class."""
     items: Items | None = field(default=None, repr=False)
+    stress: StressReport | None = field(default=None, repr=False)
+    """What worse pictures cost, where that was measured too (`handread.evaluation.stress`)."""
 
     def to_json(self) -> str:
         """The report as one JSON object; `from_json` gives an equal report back."""
-        plain = {"format": FORMAT, **dataclasses.asdict(self)}
+        plain = {"format": FORMAT, **dataclasses.asdict(dataclasses.replace(self, stress=None))}
+        plain["stress"] = None if self.stress is None else self.stress.to_plain()
         return json.dumps(plain, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
     @classmethod
@@ -172,6 +176,8 @@ class Evaluation:
     """float32 (N, K), calibrated."""
     accepted: npt.NDArray[np.bool_]
     """bool (N,)"""
+    samples: Samples | None = None
+    """Pictures of the stress test, where there was one."""
 
 
 def evaluate(reader: Scorer, data: LabelledImages, *, alphabet: Alphabet | str | None = None) -> EvaluationReport:
@@ -349,6 +355,8 @@ def _checked(raw: Any) -> EvaluationReport:
     names = {f.name for f in dataclasses.fields(EvaluationReport)}
     if version == 1:
         raw = {"digest": "", "reliability": [], "classes": [], "items": None} | raw
+    if version < 3:
+        raw = {"stress": None} | raw
     odd = sorted(names.symmetric_difference(set(raw) - {"format"}))
     if odd:
         raise ValueError(f"field {odd[0]!r} is {'missing' if odd[0] in names else 'unknown'}")
@@ -370,6 +378,7 @@ def _checked(raw: Any) -> EvaluationReport:
         reliability=tuple(ReliabilityBin(**row) for row in raw["reliability"]),
         classes=tuple(metrics.ClassFigures(**row) for row in raw["classes"]),
         items=None if raw["items"] is None else _checked_items(raw["items"], confusion),
+        stress=None if raw["stress"] is None else StressReport.from_plain(raw["stress"]),
     )
     return EvaluationReport(**values)
 

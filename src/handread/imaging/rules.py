@@ -23,6 +23,12 @@ _SMALL = (24, 64)
 """Longer sides in pixels of pictures in which a pen's stroke is thicker than the edge of a box, though thin in
 pixels; in smaller ones the blurred edge is as thick as the stroke."""
 
+_GAP = 2
+"""Pixels of paper on either side that a line bridges."""
+
+_DOTS, _MOST_MARKS = 4, 40
+"""Marks in a row that are a dotted line, and marks in a picture from which it is no longer looked for one."""
+
 _RIM = 0.16
 """Depth of the band along the rim where box edges lie, as a fraction of the picture's side."""
 
@@ -94,7 +100,11 @@ def _horizontal(mask: Mask) -> Mask:
     height, width = mask.shape
     found = np.zeros_like(mask)
     # rows are joined in pairs so that a slightly slanted line stays whole
-    closed = cv2.morphologyEx(cv2.dilate(mask, np.ones((3, 1), np.uint8)), cv2.MORPH_CLOSE, np.ones((1, 5), np.uint8))
+    # closing joins what ends near the rim to the rim: in a small picture that would be a character's own stroke
+    gap = _GAP if max(height, width) < _SMALL[1] else 0
+    framed = cv2.copyMakeBorder(mask, 0, 0, gap, gap, cv2.BORDER_CONSTANT, value=0)
+    closed = cv2.morphologyEx(cv2.dilate(framed, np.ones((3, 1), np.uint8)), cv2.MORPH_CLOSE, np.ones((1, 5), np.uint8))
+    closed = np.ascontiguousarray(closed[:, gap : gap + width])
     runs = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((1, max(9, int(width * 0.2))), np.uint8))
     if not runs.any():
         return found
@@ -153,6 +163,49 @@ def _thin(mask: Mask, x: int, y: int, w: int, h: int, *, limit: int) -> Mask:
     column = np.ones((limit + 1, 1), np.uint8)
     long = cv2.morphologyEx(window, cv2.MORPH_OPEN, column, borderType=cv2.BORDER_CONSTANT, borderValue=0)
     return np.asarray((window & ~long)[y - top : y - top + h], dtype=np.uint8)
+
+
+def remove_dots(ink: InkImage) -> InkImage:
+    """Take out dotted lines: at least four marks of one size, far smaller than the character, in a straight row."""
+    count, labels, stats, centres = cv2.connectedComponentsWithStats((ink > LEVEL).astype(np.uint8), connectivity=8)
+    areas = stats[1:, cv2.CC_STAT_AREA].astype(np.int64)
+    if count <= _DOTS or count > _MOST_MARKS:
+        return ink
+    dots = np.flatnonzero(areas <= 0.2 * areas.max()) + 1
+    gone = np.zeros(count, dtype=bool)
+    while len(dots) >= _DOTS:
+        row = _straight_row(centres[dots], areas[dots - 1], max(ink.shape))
+        if row is None:
+            break
+        gone[dots[row]] = True
+        dots = dots[~row]
+    if not gone.any():
+        return ink
+    rest = cv2.dilate((~gone & (np.arange(count) > 0))[labels].astype(np.uint8), np.ones((3, 3), np.uint8))
+    near = cv2.dilate(gone[labels].astype(np.uint8), np.ones((3, 3), np.uint8))
+    return np.where((near > 0) & ((rest == 0) | gone[labels]), 0, ink).astype(np.uint8)
+
+
+def _straight_row(
+    centres: npt.NDArray[np.float64], areas: npt.NDArray[np.int64], side: int
+) -> npt.NDArray[np.bool_] | None:
+    """Which marks of equal size stand in the longest straight row that spans 45 % of `side` pixels; None for none."""
+    best = None
+    for first in range(len(centres)):
+        for second in range(first + 1, len(centres)):
+            along = centres[second] - centres[first]
+            length = float(np.hypot(*along))
+            if not length:
+                continue
+            off = centres - centres[first]
+            place = (off @ along) / length
+            aside = np.abs(off[:, 0] * along[1] - off[:, 1] * along[0]) / length
+            size = float(areas[first])
+            row = (aside <= 0.6 + 0.01 * side) & (areas >= 0.5 * size) & (areas <= 2 * size)
+            long = row.sum() >= _DOTS and float(place[row].max() - place[row].min()) >= 0.45 * side
+            if long and (best is None or row.sum() > best.sum()):
+                best = row
+    return best
 
 
 def remove_rim(ink: InkImage) -> InkImage:

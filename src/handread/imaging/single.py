@@ -13,7 +13,8 @@ from handread.imaging.cues import picture_cue, unknown_cues
 from handread.imaging.glyph import normalise
 from handread.imaging.ink import extract_ink
 from handread.imaging.read import Source, read_picture
-from handread.imaging.rules import LEVEL, remove_rim
+from handread.imaging.repair import repaired
+from handread.imaging.rules import LEVEL, remove_dots, remove_rim, remove_rules
 from handread.types import Box
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def single_with_ink(source: Source, frame: Frame = DEFAULT_FRAME) -> tuple[Singl
     """As `single_character`, and the ink of that character in its picture, uint8 (H, W), 0 paper .. 255 ink."""
     picture = read_picture(source)
     height, width = picture.gray.shape
-    ink = isolate(extract_ink(picture.gray))
+    ink = isolate(remove_rules(remove_dots(extract_ink(repaired(picture.gray), remove_rules=False))))
     found = cv2.boundingRect((ink > LEVEL).astype(np.uint8))
     if max(found[2:]) < _SMALLEST:
         whole = Box(0, 0, round(width * picture.scale), round(height * picture.scale))

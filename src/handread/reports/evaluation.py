@@ -27,6 +27,7 @@ from handread.reports.page import (
     tag,
 )
 from handread.reports.pictures import ink_picture
+from handread.reports.stress import stress_section
 
 ROOM = 5_500_000
 """Characters of HTML that the pictures of the matrix may take; with it a page stays below 8 MB."""
@@ -48,7 +49,7 @@ class _Writer:
     """One page in the making: the evaluation, and what several sections need of it."""
 
     def __init__(self, evaluation: Evaluation) -> None:
-        self.report, self.data = evaluation.report, evaluation.data
+        self.report, self.data, self.samples = evaluation.report, evaluation.data, evaluation.samples
         self.probabilities = evaluation.probabilities
         self.labels = evaluation.data.labels
         self.read = evaluation.probabilities.argmax(axis=1)
@@ -67,6 +68,7 @@ class _Writer:
             Section("suspects", "Labels to look at again", self._suspects(), "Suspect labels"),
             Section("classes", "Class by class", classes_tables(report), "Classes"),
             Section("certainty", "Certainty", certainty(report)),
+            Section("stress", "When pictures become worse", self._stress(), "Worse pictures"),
             Section("made", "How this was measured", made(report), "Method"),
         ]
         return page(
@@ -76,6 +78,9 @@ class _Writer:
             sections=[s for s in sections if s.body],
             foot=prose("Written by handread evaluate. The page holds all it needs, pictures too, and loads nothing."),
         )
+
+    def _stress(self) -> Content:
+        return stress_section(self.report.stress, self.samples)
 
     # matrix
 

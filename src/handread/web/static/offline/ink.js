@@ -1,94 +1,42 @@
 // Grey picture to ink, as handread.imaging.ink does: shadow, texture, noise and polarity dealt with.
 
 import { any, histogram, lookedUp, mapped, picture } from "./image.js";
-import { closed, dilated, mean, medianOfNine, opened } from "./morphology.js";
-import { argmax, byte, limited, median, part, quantile, quantileOfCounts, round, runningSum, searchSorted, solveSymmetric } from "./numbers.js"; // prettier-ignore
+import { closed, dilated, mean, medianOf, medianOfNine } from "./morphology.js";
+import { argmax, byte, limited, part, round, runningSum, searchSorted } from "./numbers.js";
 import { removeRules } from "./rules.js";
 import { linear, shrunk } from "./scale.js";
 
 const FAINTEST = 14;
 const [CLEAN, TEXTURED] = [0.3, 0.55];
-const THIN_FROM = 60;
+const POLARITY_SIDE = 160;
+const STEPS = Float64Array.from({ length: 256 }, (_, value) => Math.log(value + 48));
+const LEAST = 1e-3;
 const PAPER_SIDE = 300;
 
 /** Ink of a grey picture, 0 paper to 255 full ink; zeros where there is none. */
-export function extractInk(gray) {
+export function extractInk(gray, withoutRules = true) {
   if (Math.min(gray.width, gray.height) < 3 || gray.data.every((value) => value === gray.data[0])) return picture(gray.width, gray.height);
   const dark = isBrightOnDark(gray) ? mapped(gray, (value) => 255 - value) : gray;
   const ink = cutAtInk(darkness(dark));
-  return any(ink) ? removeRules(ink) : ink;
+  return withoutRules && any(ink) ? removeRules(ink) : ink;
 }
 
 export function isBrightOnDark(gray) {
-  const side = Math.min(gray.width, gray.height);
-  const small = smaller(gray, PAPER_SIDE);
-  const tiny = smaller(small, 96);
-  const sloped = reachesFurther(level(tiny, false));
-  if (sloped !== null && (side < THIN_FROM || sloped === reachesFurther(level(tiny, true)))) return sloped;
-  if (side >= THIN_FROM) {
-    for (const window of [3, 5, 7, 11, 17, 25]) {
-      const [bright, dark] = thin(small, window);
-      const [more, less] = [Math.max(bright, dark), Math.min(bright, dark)];
-      if (more > FAINTEST && more > 1.5 * less) return bright > dark;
+  const small = smaller(gray, POLARITY_SIDE);
+  const { data, width, height } = small;
+  const window = Math.max(3, round(Math.min(width, height) * 0.5)) | 1;
+  const paper = medianOf(small, window).data;
+  const rim = window >> 2;
+  let [bright, dark] = [0, 0];
+  for (let y = rim; y < height - rim; y += 1) {
+    for (let x = rim; x < width - rim; x += 1) {
+      const i = y * width + x;
+      const off = STEPS[data[i]] - STEPS[paper[i]];
+      if (off > 0) bright += off * off;
+      else dark += off * off;
     }
   }
-  const [bright, dark] = thin(small, Math.max(3, part(Math.min(small.width, small.height), 5) | 1));
-  return bright > dark * 1.1;
-}
-
-function reachesFurther(values) {
-  const sorted = values.slice().sort();
-  const [low, middle, high] = [0.01, 0.5, 0.99].map((share) => quantile(sorted, share));
-  const [dark, bright] = [middle - low, high - middle];
-  return Math.max(dark, bright) > 2.2 * Math.min(dark, bright) ? bright > dark : null;
-}
-
-function thin(small, window) {
-  const without = opened(small, window, window);
-  const filled = closed(small, window, window);
-  const bright = mapped(small, (value, i) => value - without.data[i]);
-  const dark = mapped(small, (value, i) => filled.data[i] - value);
-  return [bright, dark].map((image) => quantileOfCounts(histogram(image), 0.985));
-}
-
-function level({ data, width, height }, bowl) {
-  const terms = bowl ? 6 : 3;
-  const count = data.length;
-  const across = Float64Array.from({ length: width }, (_, x) => -1 + x * (2 / (width - 1)));
-  const down = Float64Array.from({ length: height }, (_, y) => -1 + y * (2 / (height - 1)));
-  const shapes = new Float64Array(count * terms);
-  for (let i = 0; i < count; i += 1) {
-    const [x, y] = [across[i % width], down[part(i, width)]];
-    const at = i * terms;
-    shapes[at] = 1;
-    shapes[at + 1] = x;
-    shapes[at + 2] = y;
-    if (!bowl) continue;
-    shapes[at + 3] = x * x;
-    shapes[at + 4] = y * y;
-    shapes[at + 5] = x * y;
-  }
-  let plane = new Float64Array(count).fill(median(data));
-  const off = new Float64Array(count);
-  for (let turn = 0; turn < 3; turn += 1) {
-    for (let i = 0; i < count; i += 1) off[i] = Math.abs(data[i] - plane[i]);
-    const near = quantile(off.slice().sort(), 0.6);
-    const matrix = Array.from({ length: terms }, () => new Float64Array(terms));
-    const right = new Float64Array(terms);
-    for (let i = 0; i < count; i += 1) {
-      if (off[i] > near) continue;
-      for (let a = 0; a < terms; a += 1) {
-        const own = shapes[i * terms + a];
-        right[a] += own * data[i];
-        for (let b = 0; b <= a; b += 1) matrix[a][b] += own * shapes[i * terms + b];
-      }
-    }
-    for (let a = 0; a < terms; a += 1) for (let b = 0; b < a; b += 1) matrix[b][a] = matrix[a][b];
-    const weights = solveSymmetric(matrix, right);
-    plane = new Float64Array(count);
-    for (let i = 0; i < count; i += 1) for (let a = 0; a < terms; a += 1) plane[i] += shapes[i * terms + a] * weights[a];
-  }
-  return plane.map((value, i) => data[i] - value);
+  return bright > dark && bright > LEAST * (width - 2 * rim) * (height - 2 * rim);
 }
 
 function smaller(gray, side) {

@@ -150,6 +150,40 @@ function middle(a, b, c) {
   return a < c ? a : b < c ? c : b;
 }
 
+/** The middle of a window of `size` x `size`, `size` odd; the rim is a mirror that repeats its own pixels. */
+export function medianOf({ data, width, height }, size) {
+  const made = picture(width, height);
+  const reach = size >> 1;
+  const mirrored = (place, length) => (place < 0 ? -1 - place : place >= length ? 2 * length - 1 - place : place);
+  const columns = Int32Array.from({ length: width + 2 * reach }, (_, i) => mirrored(i - reach, width));
+  const rows = Int32Array.from({ length: height + 2 * reach }, (_, i) => mirrored(i - reach, height) * width);
+  const half = (size * size) >> 1;
+  // the middle is followed from pixel to pixel, with the number of values below it (Huang, Yang and Tang 1979)
+  const counts = new Int32Array(256);
+  for (let y = 0; y < height; y += 1) {
+    counts.fill(0);
+    let [value, below] = [0, 0];
+    for (let x = -1; x < width; x += 1) {
+      for (let v = 0; v < size; v += 1) {
+        const row = rows[y + v];
+        if (x < 0) {
+          for (let u = 0; u < size; u += 1) counts[data[row + columns[u]]] += 1;
+        } else if (x > 0) {
+          const [gone, come] = [data[row + columns[x - 1]], data[row + columns[x + size - 1]]];
+          counts[gone] -= 1;
+          counts[come] += 1;
+          below += (come < value) - (gone < value);
+        }
+      }
+      if (x < 0) continue;
+      while (below > half) below -= counts[(value -= 1)];
+      while (below + counts[value] <= half) below += counts[value++];
+      made.data[y * width + x] = value;
+    }
+  }
+  return made;
+}
+
 /** The mean of a window of `size` x `size`, `size` odd; the rim is a mirror that does not repeat its own pixels. */
 export function mean({ data, width, height }, size) {
   const made = picture(width, height);

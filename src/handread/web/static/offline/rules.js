@@ -1,6 +1,6 @@
 // Ruled lines, squared paper and box edges, as handread.imaging.rules removes them.
 
-import { above, any, bounds, cut, mapped, picture, strengthened, sum, transposed } from "./image.js";
+import { above, any, bounds, cut, framed, mapped, picture, strengthened, sum, transposed } from "./image.js";
 import { components, kept } from "./components.js";
 import { closed, dilated, opened } from "./morphology.js";
 import { median, round } from "./numbers.js";
@@ -10,6 +10,8 @@ import { nearest, shrunk } from "./scale.js";
 export const LEVEL = 90;
 const SEARCH_SIDE = 640;
 const SMALL = [24, 64];
+const GAP = 2;
+const [DOTS, MOST_MARKS] = [4, 40];
 const RIM = 0.16;
 
 export function removeRules(ink) {
@@ -60,7 +62,9 @@ function isTightCharacter(mask, rest) {
 function horizontal(mask) {
   const { width, height } = mask;
   const found = picture(width, height);
-  const runs = opened(closed(dilated(mask, 1, 3), 5, 1), Math.max(9, Math.trunc(width * 0.2)), 1);
+  const gap = Math.max(height, width) < SMALL[1] ? GAP : 0;
+  const joined = cut(closed(dilated(framed(mask, gap), 1, 3), 5, 1), gap, gap, width, height);
+  const runs = opened(joined, Math.max(9, Math.trunc(width * 0.2)), 1);
   if (!any(runs)) return found;
   const { labels, parts } = components(runs);
   for (let index = 1; index < parts.length; index += 1) {
@@ -115,6 +119,49 @@ function thin(mask, x, y, w, h, limit) {
   const window = cut(mask, x, top, w, bottom - top);
   const long = opened(window, 1, limit + 1, 0);
   return cut(mapped(window, (value, i) => value & ~long.data[i]), 0, y - top, w, h);
+}
+
+/** Without dotted lines: at least four marks of one size, far smaller than the character, in a straight row. */
+export function removeDots(ink) {
+  const found = components(above(ink, LEVEL));
+  const { labels, parts } = found;
+  if (parts.length <= DOTS || parts.length > MOST_MARKS) return ink;
+  const largest = Math.max(...parts.slice(1).map(({ area }) => area));
+  let dots = parts.map((_, label) => label).filter((label) => label && parts[label].area <= 0.2 * largest);
+  const gone = parts.map(() => false);
+  while (dots.length >= DOTS) {
+    const row = straightRow(dots.map((label) => parts[label]), Math.max(ink.width, ink.height)); // prettier-ignore
+    if (row === null) break;
+    dots.forEach((label, i) => (gone[label] ||= row[i]));
+    dots = dots.filter((_, i) => !row[i]);
+  }
+  if (!gone.some(Boolean)) return ink;
+  const rest = dilated(kept(found, gone.map((out, label) => label > 0 && !out)), 3, 3).data; // prettier-ignore
+  const near = dilated(kept(found, gone), 3, 3).data;
+  return mapped(ink, (value, i) => (near[i] && (!rest[i] || gone[labels[i]]) ? 0 : value));
+}
+
+function straightRow(marks, side) {
+  let [best, most] = [null, 0];
+  for (let first = 0; first < marks.length; first += 1) {
+    for (let second = first + 1; second < marks.length; second += 1) {
+      const [from, to] = [marks[first], marks[second]];
+      const [dx, dy] = [to.cx - from.cx, to.cy - from.cy];
+      const length = Math.hypot(dx, dy);
+      if (!length) continue;
+      let [count, low, high] = [0, Infinity, -Infinity];
+      const row = marks.map(({ cx, cy, area }) => {
+        const [u, v] = [cx - from.cx, cy - from.cy];
+        const aside = Math.abs(u * dy - v * dx) / length;
+        if (aside > 0.6 + 0.01 * side || area < 0.5 * from.area || area > 2 * from.area) return false;
+        const place = (u * dx + v * dy) / length;
+        [count, low, high] = [count + 1, Math.min(low, place), Math.max(high, place)];
+        return true;
+      });
+      if (count >= DOTS && high - low >= 0.45 * side && count > most) [best, most] = [row, count];
+    }
+  }
+  return best;
 }
 
 /** Without what leans in from outside and stays within a band along the rim, and without specks. */

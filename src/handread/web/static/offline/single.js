@@ -7,7 +7,8 @@ import { above, bounds, cut, mapped, picture, strengthened } from "./image.js";
 import { extractInk } from "./ink.js";
 import { dilated } from "./morphology.js";
 import { argmax, round } from "./numbers.js";
-import { LEVEL, removeRim } from "./rules.js";
+import { repaired } from "./repair.js";
+import { LEVEL, removeDots, removeRim, removeRules } from "./rules.js";
 import { nearest, shrunk } from "./scale.js";
 
 const DECISION_SIDE = 480;
@@ -15,7 +16,7 @@ const SMALLEST = 4;
 
 /** {glyph, cue, box, empty, ink} of a grey picture; `box` in its own pixels. */
 export function singleCharacter(gray, frame) {
-  const ink = isolate(extractInk(gray));
+  const ink = isolate(removeRules(removeDots(extractInk(repaired(gray), false))));
   const [x, y, width, height] = bounds(above(ink, LEVEL));
   if (Math.max(width, height) < SMALLEST) {
     const box = { x: 0, y: 0, width: gray.width, height: gray.height };
