@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -48,7 +49,9 @@ def pictures() -> list[Picture]:
     ]
     digits = normalise([extract_ink(sheet) for sheet in sheets], MNIST_FRAME)[:, 0]
     worse = [CORRUPTIONS[name](digits, level) for name in (*mnist_c.NAMES, *paper.NAMES) for level in (3,)]
-    return [*sheets, *(picture for some in worse for picture in some)]
+    blot = np.full((120, 150), 225, np.uint8)
+    cv2.ellipse(blot, (70, 60), (50, 38), 20, 0, 360, 60, -1, cv2.LINE_AA)
+    return [*sheets, blot, *(picture for some in worse for picture in some)]
 
 
 @pytest.mark.skipif(not shutil.which("node"), reason="Node is not installed")

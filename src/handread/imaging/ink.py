@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from handread.imaging import rules
+from handread.imaging.scale import shrunk_to
+from handread.imaging.solid import filled
 
 if TYPE_CHECKING:
     from handread.types import GrayImage, InkImage, UInt8Array
@@ -51,6 +53,8 @@ def extract_ink(gray: GrayImage, *, remove_rules: bool = True) -> InkImage:
         gray = 255 - gray
     darkness = _darkness(gray)
     ink = _cut(darkness)
+    if ink.any():
+        ink = filled(ink, gray)
     if remove_rules and ink.any():
         ink = rules.remove_rules(ink)
     return ink
@@ -64,7 +68,7 @@ def is_bright_on_dark(gray: GrayImage) -> bool:
     squares of the brightness ratio, is the ink's. The rim does not count: a median there sees one side only. Where
     hardly anything departs, as on a blank sheet, it is taken for dark on light.
     """
-    small = _shrink(gray, _POLARITY_SIDE)
+    small = shrunk_to(gray, _POLARITY_SIDE)
     window = max(3, round(min(small.shape) * 0.5)) | 1
     pad = window // 2
     framed = cv2.copyMakeBorder(small, pad, pad, pad, pad, cv2.BORDER_REFLECT)
@@ -77,17 +81,9 @@ def is_bright_on_dark(gray: GrayImage) -> bool:
     return bright > dark and bright > _LEAST * off.size
 
 
-def _shrink(gray: GrayImage, side: int) -> UInt8Array:
-    factor = max(gray.shape) / side
-    if factor <= 1:
-        return gray
-    size = (max(3, round(gray.shape[1] / factor)), max(3, round(gray.shape[0] / factor)))
-    return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-
-
 def _darkness(gray: GrayImage) -> UInt8Array:
     """How much darker than its paper each pixel is, in 255ths of the paper's brightness."""
-    small = _shrink(gray, _PAPER_SIDE)
+    small = shrunk_to(gray, _PAPER_SIDE)
     small = cv2.medianBlur(small, 3)
     window = max(5, round(min(min(small.shape) * 0.45, max(small.shape) * 0.25))) | 1
     kernel = cv2.getStructuringElement(cv2.MORPH_RECT, (window, window))

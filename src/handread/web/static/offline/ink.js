@@ -4,7 +4,8 @@ import { any, histogram, lookedUp, mapped, picture } from "./image.js";
 import { closed, dilated, mean, medianOf, medianOfNine } from "./morphology.js";
 import { argmax, byte, limited, part, round, runningSum, searchSorted } from "./numbers.js";
 import { removeRules } from "./rules.js";
-import { linear, shrunk } from "./scale.js";
+import { linear, smaller } from "./scale.js";
+import { filled } from "./solid.js";
 
 const FAINTEST = 14;
 const [CLEAN, TEXTURED] = [0.3, 0.55];
@@ -17,7 +18,8 @@ const PAPER_SIDE = 300;
 export function extractInk(gray, withoutRules = true) {
   if (Math.min(gray.width, gray.height) < 3 || gray.data.every((value) => value === gray.data[0])) return picture(gray.width, gray.height);
   const dark = isBrightOnDark(gray) ? mapped(gray, (value) => 255 - value) : gray;
-  const ink = cutAtInk(darkness(dark));
+  const cut = cutAtInk(darkness(dark));
+  const ink = any(cut) ? filled(cut, dark) : cut;
   return withoutRules && any(ink) ? removeRules(ink) : ink;
 }
 
@@ -37,12 +39,6 @@ export function isBrightOnDark(gray) {
     }
   }
   return bright > dark && bright > LEAST * (width - 2 * rim) * (height - 2 * rim);
-}
-
-function smaller(gray, side) {
-  const factor = Math.max(gray.width, gray.height) / side;
-  if (factor <= 1) return gray;
-  return shrunk(gray, Math.max(3, round(gray.width / factor)), Math.max(3, round(gray.height / factor)));
 }
 
 function darkness(gray) {

@@ -3,6 +3,13 @@
 import { picture } from "./image.js";
 import { byte, limited, round } from "./numbers.js";
 
+/** A smaller copy, its longer side at most `side` pixels. */
+export function smaller(image, side) {
+  const factor = Math.max(image.width, image.height) / side;
+  if (factor <= 1) return image;
+  return shrunk(image, Math.max(3, round(image.width / factor)), Math.max(3, round(image.height / factor)));
+}
+
 /** Smaller, each pixel the mean of the area that it covers: INTER_AREA. */
 export function shrunk(image, width, height) {
   const { data } = image;

@@ -1,0 +1,20 @@
+"""Smaller copies of pictures, on which is decided what needs no detail."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from handread.types import UInt8Array
+
+
+def shrunk_to(image: UInt8Array, side: int) -> UInt8Array:
+    """`image`, uint8 (H, W), with its longer side at most `side` pixels: each pixel the mean of what it covers."""
+    factor = max(image.shape) / side
+    if factor <= 1:
+        return image
+    size = (max(3, round(image.shape[1] / factor)), max(3, round(image.shape[0] / factor)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
