@@ -20,7 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -198,7 +198,7 @@ def table(rows: Sequence[Row]) -> str:
     for row in rows:
         unit = row["unit"]
         lines.append(
-            [TITLES[row["measure"]], row["peer"], _shown(row["peer_value"], unit), f"`{row['model']}`",
+            [TITLES[row["measure"]], row["peer"], _shown(row["peer_value"], unit), f"`{row['model']}`" if row["model"] else "",
              _shown(row["ours"], unit), _ratio(row), _floor(row), f"{int(row['n']):,}"]
         )  # fmt: skip
     header = ["measure", "beside", "", "model", "Handread", "better by", "asked for", "n"]
@@ -317,9 +317,9 @@ def throughput(plan: Plan, python: Path, say: Say) -> list[Found]:
     ways = {peer: WAYS[peer] for peer in FLOORS["throughput"] if WAYS[peer][0] in workers}
     ways |= {model: (model, "classify") for model in plan.models}
     try:
-        actions = {}
+        actions, counts = {}, {}
         for name, (worker, way) in ways.items():
-            count = max(1, plan.digits // SLOW.get(worker, 1))
+            count = counts[name] = max(1, plan.digits // SLOW.get(worker, 1))
             try:
                 batch = _best_batch(workers[worker], way, count)
             except WorkerError as error:
@@ -327,7 +327,8 @@ def throughput(plan: Plan, python: Path, say: Say) -> list[Found]:
                 continue
             say(f"{name}: best with {batch} at once")
             actions[name] = _asking(workers[worker], "rate", 1, do="many", way=way, count=count, batch=batch)
-        return compared("throughput", alternate(actions, plan.turns, say), plan.models, plan.digits, plan.turns)
+        found = compared("throughput", alternate(actions, plan.turns, say), plan.models, plan.digits, plan.turns)
+        return [replace(one, n=counts[one.peer]) for one in found]
     finally:
         _end(workers)
 
