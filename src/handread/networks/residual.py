@@ -51,6 +51,13 @@ class Residual(Network):
         return logits
 
 
+    def shift_unplaced(self, shift: Tensor) -> None:
+        """Add `shift`, float32 (outputs,), to the logits of images of which neither picture nor line is known."""
+        with torch.no_grad():
+            self.place.bias += shift
+            self.place.weight[:, :2] -= shift[:, None]  # the first two cues say that one of them is
+
+
 @NETWORKS.register("residual-tiny")
 def residual_tiny(outputs: int) -> Network:
     """88,486 parameters with 63 outputs: quick trials and tests."""

@@ -54,14 +54,14 @@ def calibrate(parts: Mapping[str, Judged], alphabet: Alphabet, *, has_none: bool
     `alphabet` is what the first logits mean; with `has_none` one more logit says "no character".
     """
     classes = len(alphabet)
-    # a few of the classes are easier to tell apart than all of them, and would ask for more confidence
+    # a few of the classes are easier to tell apart than all of them, and would ask for more of everything
     whole = [p for p in parts.values() if 2 * len(np.unique(p.labels)) > classes] or list(parts.values())
     temperature = fit_temperature(whole, classes)
-    sure = [_confidence(p, classes, temperature) for p in parts.values()]
-    accept = float(np.mean(np.array([np.quantile(s, 1 - KEPT_SURE) for s in sure])))
+    sure = [_confidence(p, classes, temperature) for p in whole]
+    accept = min(float(np.quantile(s, 1 - KEPT_SURE)) for s in sure)
     ink = 0.0
     if has_none:
-        found = [np.quantile(_ink(p, temperature), 1 - KEPT) for p in parts.values()]
+        found = [np.quantile(_ink(p, temperature), 1 - KEPT) for p in whole]
         ink = min(MOST_INK, float(np.mean(np.array(found))))
     mass = _alphabet_above(parts, alphabet, temperature)
     return Calibration(round(temperature, 4), round(min(accept, 0.5), 4), round(ink, 6), mass)

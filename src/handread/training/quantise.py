@@ -60,7 +60,7 @@ def quantise(data: bytes) -> bytes:
 def _shorten(model: onnx.ModelProto) -> None:
     """Number what the tool gave long names: a seventh of a small file."""
     graph = model.graph
-    names = {value.name: value.name for value in (*graph.input, *graph.output)} | {"": ""}
+    names: dict[str, str] = {value.name: value.name for value in (*graph.input, *graph.output)} | {"": ""}
 
     def short(name: str) -> str:
         return names.setdefault(name, f"{len(names):x}")
