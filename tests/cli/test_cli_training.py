@@ -50,6 +50,21 @@ def test_train_hands_over_what_was_typed(handread: Handread, monkeypatch: pytest
     assert "run/model.onnx is ready" in outcome.out
 
 
+def test_of_several_processes_the_first_alone_speaks(handread: Handread, monkeypatch: pytest.MonkeyPatch) -> None:
+    training = pytest.importorskip("handread.training.run", reason="needs the extra 'train'")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    order = ("train", "r.toml", "--data", "a", "--out", "run")
+    for path, rank, code, said in (("m.onnx", "0", 0, "ready"), ("m.onnx", "1", 0, ""), (None, "1", 130, "")):
+        monkeypatch.setenv("RANK", rank)
+        monkeypatch.setattr(training, "train_recipe", lambda *order, path=path, **more: path)
+        outcome = handread(*order)
+        assert outcome.code == code
+        assert said in outcome.out if said else outcome.out + outcome.err == ""
+    outcome = handread(*order, "--find-learning-rate")
+    assert outcome.code == 2
+    assert "--find-learning-rate is the work of one process" in outcome.err
+
+
 def test_export_hands_over_what_was_typed(handread: Handread, monkeypatch: pytest.MonkeyPatch) -> None:
     training = pytest.importorskip("handread.training.run", reason="needs the extra 'train'")
     seen: list[object] = []

@@ -280,8 +280,8 @@ def test_mixing_takes_its_share_of_both() -> None:
     batch = Batch(images, torch.zeros(2, 4), torch.tensor([0, 1]), torch.tensor([-1, -1]))
     both = mixed(batch, 0.75, torch.tensor([1, 0]))
     assert both.images.flatten().tolist() == [0.25, 0.75]
-    assert both.partners is not None
-    assert batch.labels[both.partners].tolist() == [1, 0]
+    assert both.other_labels is not None
+    assert both.other_labels.tolist() == [1, 0]
 
 
 def test_the_frame_is_known_without_the_weights(config: TrainConfig) -> None:

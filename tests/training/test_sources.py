@@ -10,11 +10,13 @@ import pytest
 from PIL import Image
 
 from handread.errors import ConfigError, HandreadError
+from handread.imaging.cues import picture_cue
 from handread.imaging.draw import Paper, Pen, draw_text
-from handread.imaging.glyph import normalise
+from handread.imaging.glyph import ink_bounds, normalise
 from handread.imaging.single import single_character
 from handread.training.config import SourceConfig, TrainConfig
 from handread.training.sources import NO_CHARACTER, Prepared, TrainingSet, prepare
+from handread.types import Box
 
 
 def config(*sources: SourceConfig, alphabet: str = "012", **others: object) -> TrainConfig:
@@ -46,6 +48,28 @@ def test_arrays_are_normalised_as_prediction_does(shop: Path) -> None:
     assert (found.cues[:, 0] == 1).all()
     assert found.cues[0, 2] == pytest.approx(20 / 28)
     assert found.cues[0, 3] == pytest.approx(0.5)
+
+
+def test_the_cue_of_a_stored_frame_is_that_of_a_picture(tmp_path: Path) -> None:
+    """Measured for many images at once, as `picture_cue` would for each alone; frames without ink have none."""
+    rng = np.random.default_rng(3)
+    images = np.zeros((60, 20, 14), np.uint8)
+    for index, image in enumerate(images):
+        top, left, height, width = rng.integers(0, [18, 12, 19, 13])
+        image[top : top + height, left : left + width] = rng.integers(
+            0, 256, size=image[top : top + height, left : left + width].shape
+        )
+        if index % 5 == 0:
+            image[:] //= 40  # faint, partly below what counts as ink
+    source = save(tmp_path, images=images, labels=np.arange(60) % 10)
+    found = prepared(tmp_path, source, alphabet="digits").training
+    for image, cue in zip(images, found.cues, strict=True):
+        bounds = ink_bounds(image)
+        if bounds is None:
+            assert not cue.any()
+        else:
+            top, bottom, left, right = bounds
+            assert np.array_equal(cue, picture_cue(Box(left, top, right - left, bottom - top), 20))
 
 
 def test_labels_are_counted_in_the_recipes_alphabet(shop: Path) -> None:

@@ -16,6 +16,7 @@ import click
 from handread.cli.extras import require
 from handread.cli.progress import counting
 from handread.cli.skipping import tell_skipped
+from handread.errors import ConfigError
 
 if TYPE_CHECKING:
     from handread.training.config import TrainConfig
@@ -51,12 +52,16 @@ def command(
     there and comes to the same weights.
     """
     require("training", "train", "torch", "onnx", "safetensors")
+    from handread.training.distributed import place
     from handread.training.run import MODEL, train_recipe
 
+    rank, processes = place()
     if find_learning_rate:
+        if processes > 1:
+            raise ConfigError("--find-learning-rate is the work of one process; start it without torchrun")
         _find(recipe, data, overrides, out)
         return 0
-    if (out / MODEL).exists() and not resume and sys.stdin.isatty() and sys.stdout.isatty():
+    if processes == 1 and (out / MODEL).exists() and not resume and sys.stdin.isatty() and sys.stdout.isatty():
         click.echo(f"{out} holds a trained model already.")
         if click.prompt("use it, or resume its run", type=click.Choice(["use", "resume"]), default="use") == "use":
             _ready(out / MODEL)
@@ -67,6 +72,8 @@ def command(
             recipe, data, out, list(overrides), resume,
             watcher=watcher, tensorboard=tensorboard, skip_broken=skip_broken,
         )  # fmt: skip
+    if rank:  # the first process speaks for all
+        return 0 if path else _INTERRUPTED
     if path is None:
         click.echo(f"handread: stopped, everything is saved in {out}; go on with --resume", err=True)
         return _INTERRUPTED

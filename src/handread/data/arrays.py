@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from handread.alphabet import DIGITS, LOWER, NAMED, UPPER, Alphabet
 from handread.data.images import LabelledImages
+from handread.data.mapped import blocks_of
 from handread.errors import AlphabetError, DataError
 
 MAX_BYTES = 4 << 30
@@ -29,16 +30,19 @@ def as_ink(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """
     if not images.size:
         return images
-    highest = int(images.max())
+    highest = max(int(block.max()) for block in blocks_of(images))
     if 0 < highest < 32:
         images = np.round(images * np.float32(255 / highest)).astype(np.uint8)
-    border = np.concatenate(
-        [images[:, 0].ravel(), images[:, -1].ravel(), images[:, :, 0].ravel(), images[:, :, -1].ravel()]
-    )
     # The median from a histogram: no sort of a few million pixels.
-    below_or_at = np.cumsum(np.bincount(border, minlength=256))
-    median = int(np.searchsorted(below_or_at, (border.size + 1) // 2))
+    below_or_at = np.cumsum(sum(_borders(block) for block in blocks_of(images)))
+    median = int(np.searchsorted(below_or_at, (int(below_or_at[-1]) + 1) // 2))
     return 255 - images if median > 127 else images
+
+
+def _borders(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """How many border pixels, corners twice, have each of the 256 values."""
+    sides = (images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1])
+    return np.bincount(np.concatenate([side.ravel() for side in sides]), minlength=256).astype(np.int64)
 
 
 def alphabet_of_numbers(name: str, labels: npt.NDArray[np.int64]) -> Alphabet:

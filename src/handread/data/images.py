@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from handread.alphabet import NAMED, Alphabet
+from handread.data.mapped import rows_of
 from handread.errors import DataError
 from handread.frame import DEFAULT_FRAME, Frame
 
@@ -99,7 +100,7 @@ class LabelledImages:
             raise DataError(f"{self.name}: an index is outside 0..{len(self) - 1}")
         return dataclasses.replace(
             self,
-            images=self.images[chosen],
+            images=rows_of(self.images, chosen),
             labels=self.labels[chosen],
             writers=None if self.writers is None else self.writers[chosen],
             case_known=None if self.case_known is None else self.case_known[chosen],

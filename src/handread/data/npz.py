@@ -8,6 +8,7 @@ that is read too.
 from __future__ import annotations
 
 import math
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -18,11 +19,13 @@ import numpy.typing as npt
 
 from handread.data.arrays import MAX_BYTES, MAX_INFLATION, alphabet_of_characters, alphabet_of_numbers, as_ink
 from handread.data.images import LabelledImages
+from handread.data.mapped import MAP_FROM, mapped
 from handread.data.reader import ReadOptions, choose_split, name_of_set
 from handread.errors import DataError
 
 _KERAS = {"train": ("x_train", "y_train"), "test": ("x_test", "y_test"), "validation": ("x_val", "y_val")}
 _DAMAGE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
+_BLOCK = 4 << 20
 _FORM = "an NPZ set needs the arrays `images` (N, H, W) and `labels` (N,)"
 
 
@@ -46,8 +49,8 @@ def read(path: Path, split: str | None, options: ReadOptions) -> LabelledImages:
         raise DataError(f"{path} holds the arrays {', '.join(sorted(keys))}; {_FORM}")
     chosen = choose_split(path, available, split)
     if not chosen:
-        return _read(path, name_of_set(path), "images", "labels")
-    return LabelledImages.concatenate([_read(path, name_of_set(path, s), *_KERAS[s]) for s in chosen])
+        return _read(path, name_of_set(path), "images", "labels", options)
+    return LabelledImages.concatenate([_read(path, name_of_set(path, s), *_KERAS[s], options) for s in chosen])
 
 
 def is_unlabelled(path: Path) -> bool:
@@ -83,12 +86,15 @@ def _unlabelled(keys: set[str]) -> dict[str, str]:
     return {split: x for split, (x, y) in _KERAS.items() if x in keys and y not in keys}
 
 
-def _read(path: Path, name: str, images_key: str, labels_key: str) -> LabelledImages:
+def _read(path: Path, name: str, images_key: str, labels_key: str, options: ReadOptions) -> LabelledImages:
     try:
         with zipfile.ZipFile(path) as file:
-            _check_sizes(path, file)
+            # What an archive was unpacked to is gone before the images would be read.
+            there = None if options.unpacked else _mapped(path, file, images_key)
+            _check_sizes(path, file, "" if there is None else f"{images_key}.npy")
             wanted = {images_key, labels_key, *_OPTIONAL} & {m.removesuffix(".npy") for m in file.namelist()}
-            stored = {key: _array(path, file, key) for key in sorted(wanted)}
+            stored = {} if there is None else {images_key: there}
+            stored |= {key: _array(path, file, key) for key in sorted(wanted - set(stored))}
     except _DAMAGE as error:
         raise DataError(f"{path} cannot be read ({error}); get the file again") from None
     images = _images(path, stored[images_key])
@@ -123,8 +129,31 @@ def _keys(path: Path) -> set[str]:
         raise DataError(f"{path} cannot be read ({error}); {_FORM}") from None
 
 
-def _check_sizes(path: Path, file: zipfile.ZipFile) -> None:
+def _mapped(path: Path, file: zipfile.ZipFile, key: str) -> npt.NDArray[Any] | None:
+    """The array left where it lies, where it is large, not compressed, and uint8 (N, H, W) row by row; else None."""
+    member = file.getinfo(f"{key}.npy")
+    if member.compress_type != zipfile.ZIP_STORED or member.file_size < MAP_FROM:
+        return None
+    with file.open(member) as stream:
+        version = np.lib.format.read_magic(stream)
+        if version != (1, 0):
+            return None
+        shape, by_columns, dtype = np.lib.format.read_array_header_1_0(stream)
+        begin = stream.tell()
+        if dtype != np.uint8 or by_columns or len(shape) != 3 or begin + math.prod(shape) != member.file_size:
+            return None
+        while stream.read(_BLOCK):  # to its end, where the checksum is compared
+            pass
+    with open(path, "rb") as whole:
+        whole.seek(member.header_offset + 26)
+        name, extra = struct.unpack("<HH", whole.read(4))
+    return mapped(path, member.header_offset + 30 + name + extra + begin, shape)
+
+
+def _check_sizes(path: Path, file: zipfile.ZipFile, unread: str = "") -> None:
     for member in file.infolist():
+        if member.filename == unread:
+            continue
         if member.file_size > MAX_BYTES or member.file_size > (member.compress_size + 1) * MAX_INFLATION:
             raise DataError(
                 f"{path}: {member.filename} promises {member.file_size} bytes out of {member.compress_size}; "

@@ -17,6 +17,12 @@ def split_off(data: LabelledImages, fraction: float, seed: int) -> tuple[Labelle
     so that the classes come as near to their shares as whole writers allow. Deterministic by `seed`.
     Raises `DataError` when `fraction` is outside 0..1 or a side would be empty.
     """
+    chosen = held_out(data, fraction, seed)
+    return data.take(~chosen), data.take(chosen)
+
+
+def held_out(data: LabelledImages, fraction: float, seed: int) -> npt.NDArray[np.bool_]:
+    """bool (N,): True for what `split_off` puts into the part; raises as it does."""
     if not 0 < fraction < 1:
         raise DataError(f"a part of {fraction} of {data.name} cannot be split off; choose between 0 and 1")
     random = np.random.default_rng(seed)
@@ -31,7 +37,7 @@ def split_off(data: LabelledImages, fraction: float, seed: int) -> tuple[Labelle
             f"{data.name} has {len(data)} items{people}, too few to split off {fraction}; "
             "choose another fraction or give a validation set of its own"
         )
-    return data.take(~chosen), data.take(chosen)
+    return chosen
 
 
 def split_last(data: LabelledImages, fraction: float) -> tuple[LabelledImages, LabelledImages]:
@@ -40,6 +46,12 @@ def split_last(data: LabelledImages, fraction: float) -> tuple[LabelledImages, L
     This is what Keras' ``validation_split`` does; where the data is sorted by class or writer it judges by some of
     them only, which `split_off` does not. Raises `DataError` as `split_off` does.
     """
+    chosen = last(data, fraction)
+    return data.take(~chosen), data.take(chosen)
+
+
+def last(data: LabelledImages, fraction: float) -> npt.NDArray[np.bool_]:
+    """bool (N,): True for what `split_last` puts into the part; raises as it does."""
     if not 0 < fraction < 1:
         raise DataError(f"a part of {fraction} of {data.name} cannot be split off; choose between 0 and 1")
     kept = len(data) - round(fraction * len(data))
@@ -48,8 +60,7 @@ def split_last(data: LabelledImages, fraction: float) -> tuple[LabelledImages, L
             f"{data.name} has {len(data)} items, too few to split off {fraction}; "
             "choose another fraction or give a validation set of its own"
         )
-    order = np.arange(len(data))
-    return data.take(order[:kept]), data.take(order[kept:])
+    return np.arange(len(data)) >= kept
 
 
 def _stratified(labels: npt.NDArray[np.int64], fraction: float, random: np.random.Generator) -> npt.NDArray[np.bool_]:

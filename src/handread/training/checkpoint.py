@@ -41,12 +41,20 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint; raises `ModelError` when it is missing, damaged or from a newer format."""
     try:
         data = path.read_bytes()
+    except FileNotFoundError:
+        raise ModelError(f"there is no checkpoint {path}; start without --resume") from None
+    except OSError as error:
+        raise ModelError(f"the checkpoint {path} cannot be read ({error}); start without --resume") from None
+    return parse_checkpoint(data, path)
+
+
+def parse_checkpoint(data: bytes, path: Path) -> Checkpoint:
+    """A checkpoint from the bytes of `path`; raises `ModelError` when they are damaged or from a newer format."""
+    try:
         size = int.from_bytes(data[:8], "little")
         header = json.loads(json.loads(data[8 : 8 + size])["__metadata__"]["handread"])
         tensors = load(data)
         found, epoch, facts = int(header["format"]), int(header["epoch"]), dict(header["facts"])
-    except FileNotFoundError:
-        raise ModelError(f"there is no checkpoint {path}; start without --resume") from None
     except Exception as error:
         raise ModelError(f"the checkpoint {path} is damaged ({error}); start without --resume") from None
     if found > FORMAT:

@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from handread.alphabet import Alphabet
@@ -34,6 +35,7 @@ from handread.training.checkpoint import (
 )
 from handread.training.config import TrainConfig
 from handread.training.cues import CueSampler
+from handread.training.distributed import ALONE, Group, spread, threads_of, total_gradients
 from handread.training.optimizers import build_optimizer
 from handread.training.priors import Priors
 from handread.training.schedule import Progress, factor
@@ -84,11 +86,13 @@ class _Position:
 class Trainer:
     """A run in progress: network, averaged network, optimizer, and the epochs so far."""
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(self, config: TrainConfig, group: Group = ALONE) -> None:
+        """In a `group` of several processes every method but `logits`, `checkpoint` and `kept` is called by all."""
         torch.manual_seed(config.seed)
-        if config.threads:
-            torch.set_num_threads(config.threads)
+        if threads := threads_of(config.threads, group):
+            torch.set_num_threads(threads)
         self.config = config
+        self.group = group
         self.alphabet = Alphabet.of(config.alphabet)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         outputs = len(self.alphabet) + config.reject
@@ -97,6 +101,7 @@ class Trainer:
         if config.start:
             start_network(self.network, load_checkpoint(Path(config.start) / "last.safetensors"), config.start)
         self.average: Network = copy.deepcopy(self.network).eval() if config.ema_decay else self.network
+        self._learner: nn.Module = self.network if group.size == 1 else spread(self.network, group)
         self.optimizer = build_optimizer(self.network, config)
         self.sampler = CueSampler(self.alphabet)
         self.teacher = Teacher(config.teacher, self.alphabet, outputs, network.frame) if config.teacher else None
@@ -133,7 +138,7 @@ class Trainer:
             self._position, first, rate = position, position.seen, 0.0
             bounds = batch_bounds(rows := epoch_rows(repeats, config.seed, epoch), config.batch_size)
             steps = len(bounds)
-            self.network.train()
+            self._learner.train()
             for low, high in bounds[position.step :]:
                 rate = config.learning_rate * factor(config, epoch * steps + position.step, steps, self.progress.factor)
                 loss = self.learn(self._batch(data.take(rows[low:high]), position), rate, epoch * steps + position.step)
@@ -141,7 +146,7 @@ class Trainer:
                 position.total += loss * (high - low)
                 position.seen += high - low
                 tick(position.step, steps)
-                if position.step < steps and stop():
+                if position.step < steps and self.group.any(stop()):
                     return False
             self._position = None
             self.epochs_done = epoch + 1
@@ -162,7 +167,7 @@ class Trainer:
                     best=self.progress.best_epoch == epoch + 1 or not judged,
                 )
             )
-            if stop():
+            if self.group.any(stop()):
                 return self.epochs_done >= config.epochs
         return True
 
@@ -172,22 +177,33 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         with torch.autocast(self.device.type, torch.bfloat16, enabled=config.bf16 and has_bf16(self.device)):
-            plain = self.network(batch.images, batch.cues).float()
+            plain = self._learner(batch.images, batch.cues).float()
+        loss = self._loss(plain, batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.group.size == 1:
+            loss.backward()  # type: ignore[no-untyped-call]
+            reached = float(loss.detach())
+        else:
+            # every image weighs the same, wherever it is; a part without any has no mean
+            loss = loss * batch.weight if len(batch.labels) else plain.sum()
+            loss.backward()
+            reached = total_gradients(self.network, loss, self.group)
+        self.optimizer.step()
+        self._average(step)
+        return reached
+
+    def _loss(self, plain: Tensor, batch: Batch) -> Tensor:
+        """Mean over the images of `batch`; `plain` is what the network answers, (N, K)."""
+        config = self.config
         logits = plain if batch.priors is None else plain + batch.priors
-        smoothing = config.label_smoothing
-        loss = merged_cross_entropy(logits, batch.labels, batch.alternatives, smoothing)
-        if batch.partners is not None:
-            labels, alternatives = batch.labels[batch.partners], batch.alternatives[batch.partners]
-            other = merged_cross_entropy(logits, labels, alternatives, smoothing)
+        loss = merged_cross_entropy(logits, batch.labels, batch.alternatives, config.label_smoothing)
+        if batch.other_labels is not None and batch.other_alternatives is not None:
+            other = merged_cross_entropy(logits, batch.other_labels, batch.other_alternatives, config.label_smoothing)
             loss = batch.share * loss + (1 - batch.share) * other
         if batch.answers is not None:
             taught = imitation(plain, batch.answers, config.teacher_temperature)
             loss = config.teacher_share * taught + (1 - config.teacher_share) * loss
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        self._average(step)
-        return float(loss.detach())
+        return loss
 
     def batches(self, data: TrainingSet, count: int) -> Iterator[Batch]:
         """`count` batches as epochs would show them, one epoch after another."""
@@ -216,7 +232,8 @@ class Trainer:
         if config.mixup:
             share = float(position.choice.beta(config.mixup, config.mixup))
             batch = mixed(batch, share, torch.from_numpy(position.choice.permutation(len(part.labels))).to(self.device))
-        if self.teacher is None:
+        batch = batch.part(self.group.part_of(len(part)))
+        if self.teacher is None or not len(batch.labels):
             return batch
         answers = self.teacher.answers(batch.images, batch.cues.cpu().numpy()).to(self.device)
         return dataclasses.replace(batch, answers=answers)
@@ -246,6 +263,17 @@ class Trainer:
 
     def judge(self, data: TrainingSet) -> tuple[float, float]:
         """Accuracy (0..1) and mean loss (nats) of the averaged network, either case where the label's is unknown."""
+        if self.group.size == 1:
+            hits, loss = self._judged(data)
+            return hits / len(data), loss
+        part = self.group.part_of(len(data))
+        own = data.take(np.arange(part.start, part.stop))
+        hits, loss = self._judged(own) if len(own) else (0, 0.0)
+        sums = self.group.total(torch.tensor([hits, loss * len(own)], dtype=torch.float64))
+        return float(sums[0]) / len(data), float(sums[1]) / len(data)
+
+    def _judged(self, data: TrainingSet) -> tuple[int, float]:
+        """How many are right, and the mean loss."""
         cues = np.where(data.pictures[:, None], data.cues, 0).astype(np.float32)
         logits = self.logits(data.images, cues)
         guess = logits[:, : len(self.alphabet)].argmax(axis=1)
@@ -253,7 +281,7 @@ class Trainer:
         loss = merged_cross_entropy(
             torch.from_numpy(logits), torch.from_numpy(data.labels), torch.from_numpy(data.alternatives), 0.0
         )
-        return float(hit.mean()), float(loss)
+        return int(hit.sum()), float(loss)
 
     def checkpoint(self, facts: dict[str, object]) -> Checkpoint:
         """The state of the run, between two steps or two epochs."""
@@ -314,12 +342,25 @@ class Batch:
     """int64 (N,), -1 where the label is certain."""
     priors: Tensor | None = field(default=None)
     """float32 (N, K), added to the logits in the loss; None: nothing is."""
-    partners: Tensor | None = field(default=None)
-    """int64 (N,): the image that each is mixed with; None where nothing is."""
+    other_labels: Tensor | None = field(default=None)
+    """int64 (N,): of the image that each is mixed with; None where nothing is."""
+    other_alternatives: Tensor | None = field(default=None)
+    """int64 (N,), likewise."""
     share: float = 1.0
     """Share (0..1) of the image itself."""
     answers: Tensor | None = field(default=None)
     """float32 (N, K): the teacher's logits for these images; None: nobody teaches."""
+    weight: float = 1.0
+    """Share of the step's images that these are: all, unless other processes have some."""
+
+    def part(self, rows: slice) -> Batch:
+        """The given rows, with their weight among all."""
+        count = len(self.labels)
+        if rows == slice(0, count):
+            return self
+        parts: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
+        parts = {name: value[rows] if isinstance(value, Tensor) else value for name, value in parts.items()}
+        return Batch(**parts | {"weight": (rows.stop - rows.start) / count})
 
 
 def mixed(batch: Batch, share: float, partners: Tensor) -> Batch:
@@ -329,7 +370,8 @@ def mixed(batch: Batch, share: float, partners: Tensor) -> Batch:
         images=share * batch.images + (1 - share) * batch.images[partners],
         cues=share * batch.cues + (1 - share) * batch.cues[partners],
         priors=None if batch.priors is None else share * batch.priors + (1 - share) * batch.priors[partners],
-        partners=partners,
+        other_labels=batch.labels[partners],
+        other_alternatives=batch.alternatives[partners],
         share=share,
     )
 

@@ -14,6 +14,7 @@ import json
 import platform
 import tarfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -32,12 +33,14 @@ from handread.runtime.session import Session
 from handread.training.baseline import BASELINES, train_baseline
 from handread.training.baseline import FRAME as BASELINE_FRAME
 from handread.training.calibrate import Judged, calibrate
-from handread.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from handread.training.checkpoint import Checkpoint, load_checkpoint, parse_checkpoint, save_checkpoint
 from handread.training.config import TrainConfig, config_from, config_to, load_recipe
 from handread.training.curves import Board, draw_curves
+from handread.training.distributed import ALONE, Group, joined
 from handread.training.export import export_network
 from handread.training.loop import Epoch, Trainer
 from handread.training.sources import Prepared, TrainingSet, prepare
+from handread.training.unplaced import settle_unplaced
 from handread.training.watcher import Watcher
 
 CHECKPOINT = "last.safetensors"
@@ -63,35 +66,76 @@ def train_recipe(
     None when `watcher.stop` ended the run before its time: resumed, it comes to the same weights bit for bit on the
     same machine. Raises `ConfigError` when `out` holds another run and `resume` is not asked for, or when the run to
     resume had another recipe or other data.
+
+    In a process that `torchrun` started all processes train one network together (`handread.training.distributed`).
+    The first alone writes and tells `watcher`; the others return when the training is over, before the model is
+    written. Processes that `torchrun` starts again resume by themselves.
     """
-    watcher = watcher or Watcher()
-    config = load_recipe(recipe, overrides)
+    order = _Order(recipe, data, out, tuple(overrides), resume, watcher or Watcher(), tensorboard, skip_broken)
+    with joined() as group:
+        return _train(order if group.leads else order.in_silence(), group)
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What `train_recipe` was asked for."""
+
+    recipe: Path
+    data: str
+    out: Path
+    overrides: tuple[str, ...]
+    resume: bool
+    watcher: Watcher
+    tensorboard: bool
+    skip_broken: bool
+
+    def in_silence(self) -> _Order:
+        """For a process that others report for."""
+        return dataclasses.replace(self, watcher=Watcher(stop=self.watcher.stop), tensorboard=False)
+
+
+def _train(order: _Order, group: Group) -> Path | None:
+    out, data, watcher, skip_broken = order.out, order.data, order.watcher, order.skip_broken
+    config = load_recipe(order.recipe, order.overrides)
     checkpoint = out / CHECKPOINT
-    if not resume and (checkpoint.exists() or (out / MODEL).exists()):
+    group.agree("recipe, options or version", f"{handread.__version__} {order.resume} {json.dumps(config_to(config))}")
+    # what stands in the folder is what the first process sees: the others may be on other machines
+    state = _state(checkpoint, out / MODEL, group.job) if group.leads else ""
+    state = group.told(state.encode()).decode()
+    resume = order.resume or state == "own"
+    if not resume and state:
         raise ConfigError(f"{out} holds a run already; go on with --resume or choose another folder")
     if config.members > 1:
-        return _train_members(recipe, data, out, overrides, watcher, tensorboard, skip_broken)
+        return _train_members(order, config, group)
     if config.network in BASELINES:
+        if not group.leads:
+            return out / MODEL
         prepared = _prepared(config, data, watcher, BASELINE_FRAME, skip_broken)
         _describe(out, config, {})
         write_sources(out, prepared)
-        path = train_baseline(config, prepared, recipe.name, out, watcher)
+        path = train_baseline(config, prepared, order.recipe.name, out, watcher)
         write_atomic(out / "report.html", run_page(out).encode())
         return path
-    saved = _resumed(checkpoint, config) if resume and checkpoint.exists() else None
-    trainer = Trainer(config)
+    saved = _resumed(checkpoint, config, group) if resume else None
+    trainer = Trainer(config, group)
     prepared = _prepared(config, data, watcher, trainer.network.frame, skip_broken)
     digest = prepared.training.digest()
+    group.agree("data or device", f"{digest} {trainer.device.type}")
     history: list[dict[str, float]] = []
     if saved is not None:
         if saved.facts["data"] != digest:
             raise ConfigError(f"the run in {out} saw other data; resume it with the same --data")
         trainer.restore(saved)
         history = list(saved.facts["history"])
+    facts: dict[str, object] = {"config": config_to(config), "data": digest, "history": history}
+    if group.job:
+        facts["job"] = group.job
+    if not group.leads:
+        finished = trainer.fit(prepared.training, prepared.validation, stop=watcher.stop)
+        return out / MODEL if finished else None
     _describe(out, config, environment(trainer), trainer.network)
     write_sources(out, prepared)
-    board = Board(out / "tensorboard") if tensorboard else None
-    facts: dict[str, object] = {"config": config_to(config), "data": digest, "history": history}
+    board = Board(out / "tensorboard") if order.tensorboard else None
 
     def record(epoch: Epoch) -> None:
         history.append(_row(epoch))
@@ -116,39 +160,33 @@ def train_recipe(
         return None
     if config.keep == "best":
         trainer.load_kept(load_checkpoint(out / BEST))
-    path = finish(trainer, prepared, recipe.name, out)
+    path = finish(trainer, prepared, order.recipe.name, out)
     write_atomic(out / "report.html", run_page(out).encode())
     return path
 
 
-def _train_members(
-    recipe: Path,
-    data: str,
-    out: Path,
-    overrides: Sequence[str],
-    watcher: Watcher,
-    tensorboard: bool,
-    skip_broken: bool,
-) -> Path | None:
+def _train_members(order: _Order, config: TrainConfig, group: Group) -> Path | None:
     """Each member in a run folder of its own below `out`, then the mean of them all as one file."""
     from handread.training.members import merge
 
-    config = load_recipe(recipe, overrides)
+    out, recipe, watcher = order.out, order.recipe, order.watcher
     files = []
     for number in range(config.members):
         place = out / f"member-{number + 1}"
-        alone = (*overrides, "members=1", f"seed={config.seed + number}")
-        if not (place / MODEL).exists():
-            resume = (place / CHECKPOINT).exists()
-            if not train_recipe(recipe, data, place, alone, resume, watcher=watcher, tensorboard=tensorboard,
-                                skip_broken=skip_broken):  # fmt: skip
-                return None
-        files.append((place / MODEL).read_bytes())
+        alone = (*order.overrides, "members=1", f"seed={config.seed + number}")
+        member = dataclasses.replace(order, out=place, overrides=alone, resume=True)
+        done = group.told(b"done" if (place / MODEL).exists() else b"")
+        if not done and not _train(member, group):
+            return None
+        if group.leads:
+            files.append((place / MODEL).read_bytes())
+    if not group.leads:
+        return out / MODEL
     _describe(out, config, {})
     write_atomic(out / "sources.json", (out / "member-1" / "sources.json").read_bytes())
     card = Session.from_bytes(files[0]).card
     merged = merge(files, dataclasses.replace(card, name=config.name, recipe=recipe.name))
-    prepared = _prepared(config, data, watcher, card.frame, skip_broken)
+    prepared = _prepared(config, order.data, watcher, card.frame, order.skip_broken)
     session = Session.from_bytes(merged)
     judged = {name: Judged(session.run(part.images, shown_cues(part) if card.has_cues else None), part.labels)
               for name, part in prepared.validation.items() if len(part)}  # fmt: skip
@@ -180,8 +218,19 @@ def _prepared(config: TrainConfig, data: str, watcher: Watcher, frame: Frame, sk
     return prepared
 
 
-def _resumed(checkpoint: Path, config: TrainConfig) -> Checkpoint:
-    saved = load_checkpoint(checkpoint)
+def _state(checkpoint: Path, model: Path, job: str) -> str:
+    """What a run folder holds: "" for nothing, "own" for a run that the same `torchrun` began, else "other"."""
+    if not checkpoint.exists():
+        return "other" if model.exists() else ""
+    return "own" if job and load_checkpoint(checkpoint).facts.get("job") == job else "other"
+
+
+def _resumed(checkpoint: Path, config: TrainConfig, group: Group = ALONE) -> Checkpoint | None:
+    """The checkpoint to go on from, as the first process has it; None where there is none."""
+    stored = group.told(checkpoint.read_bytes() if group.leads and checkpoint.exists() else b"")
+    if not stored:
+        return None
+    saved = parse_checkpoint(stored, checkpoint)
     if not isinstance(saved.facts.get("config"), dict) or not {"data", "history"} <= set(saved.facts):
         raise ModelError(f"the checkpoint {checkpoint} says nothing of its run; start without --resume")
     if config_from(saved.facts["config"]) != config:
@@ -224,8 +273,9 @@ def write_sources(out: Path, prepared: Prepared) -> None:
 
 
 def finish(trainer: Trainer, prepared: Prepared, recipe: str, out: Path) -> Path:
-    """Calibrate on the validation data and write model.onnx."""
+    """Put class frequencies right, calibrate on the validation data and write model.onnx."""
     config = trainer.config
+    settle_unplaced(trainer, prepared.training, config.sources)
     judged = {
         name: _as_asked(judge(trainer, part), part, config) for name, part in prepared.validation.items() if len(part)
     }
@@ -304,8 +354,9 @@ def pack_run(run: Path, out: Path) -> Path:
 
 
 def environment(trainer: Trainer) -> dict[str, object]:
-    """Versions and machine, for the record."""
-    return {
+    """Versions and machine, for the record; of several processes, those of the first."""
+    several: dict[str, object] = {"processes": trainer.group.size} if trainer.group.size > 1 else {}
+    return several | {
         "handread": handread.__version__,
         "torch": torch.__version__,
         "numpy": np.__version__,

@@ -20,17 +20,20 @@ from handread.alphabet import Alphabet
 from handread.card import DataSource
 from handread.data.images import LabelledImages
 from handread.data.load import load_data
+from handread.data.mapped import blocks_of, is_mapped
 from handread.data.reader import TRAINING
-from handread.data.split import split_last, split_off
+from handread.data.split import held_out, last
 from handread.errors import ConfigError
 from handread.frame import DEFAULT_FRAME, Frame
-from handread.imaging.cues import picture_cue, unknown_cues
-from handread.imaging.glyph import ink_bounds, normalise
+from handread.imaging.cues import CUES, unknown_cues
+from handread.imaging.glyph import INK_LEVEL, normalise
 from handread.training.config import SourceConfig, TrainConfig
-from handread.types import Box
+from handread.training.stored import content, joined, stored
 
 NO_CHARACTER = -1
 """In `TrainingSet.alternatives`: the label is certain."""
+_FAINT = 8
+"""Peak below which `imaging.glyph.ink_bounds` sees no ink."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,8 @@ class TrainingSet:
     """Normalised inputs with their targets; every array has one row an image."""
 
     images: npt.NDArray[np.uint8]
-    """uint8 (N, 1, height, width)."""
+    """uint8 (N, 1, height, width); of a large stored set an array only in the rows that are taken
+    (`handread.training.stored`)."""
     labels: npt.NDArray[np.int64]
     """int64 (N,); len(alphabet) is "no character"."""
     alternatives: npt.NDArray[np.int64]
@@ -68,7 +72,8 @@ class TrainingSet:
         """Checksum of everything that is trained on: a resumed run must see the same."""
         total = hashlib.sha256()
         for name in self.__slots__:
-            total.update(np.ascontiguousarray(getattr(self, name)).tobytes())
+            for piece in content(getattr(self, name)):
+                total.update(np.ascontiguousarray(piece).view(np.uint8).data)
         return total.hexdigest()
 
 
@@ -121,11 +126,15 @@ def prepare(
                 loaded = loaded.take(
                     np.sort(np.random.default_rng(config.seed).permutation(len(loaded))[: source.count])
                 )
+            own = np.ones(len(loaded), np.bool_)
             if source.held_out_fraction:
-                divide = split_last if source.held_out == "last" else partial(split_off, seed=config.seed)
-                loaded, out = divide(loaded, source.held_out_fraction)
-                validation[name] = _from_images(out, alphabet, 1.0, index, frame)
-            kept = _from_images(loaded, alphabet, source.repeat, index, frame)
+                chosen = last if source.held_out == "last" else partial(held_out, seed=config.seed)
+                own = ~chosen(loaded, source.held_out_fraction)
+                validation[name] = _from_images(loaded.take(~own), alphabet, 1.0, index, frame)
+            if is_mapped(loaded.images):
+                kept = _left_stored(loaded, own, alphabet, source.repeat, index, frame)
+            else:
+                kept = _from_images(loaded if own.all() else loaded.take(own), alphabet, source.repeat, index, frame)
         parts.append(kept)
         cards.append(DataSource(name, len(kept), source.licence, source.origin))
     for source in config.validation:
@@ -145,7 +154,9 @@ def _locate(source: SourceConfig, data: str) -> str:
 
 def join(parts: list[TrainingSet]) -> TrainingSet:
     """All rows of all parts, in order."""
-    return TrainingSet(*(np.concatenate([getattr(p, name) for p in parts]) for name in TrainingSet.__slots__))
+    images, *others = TrainingSet.__slots__
+    columns = [np.concatenate([getattr(part, name) for part in parts]) for name in others]
+    return TrainingSet(joined([getattr(part, images) for part in parts]), *columns)
 
 
 def characters_of(data: LabelledImages, alphabet: Alphabet, frame: Frame) -> TrainingSet:
@@ -154,7 +165,21 @@ def characters_of(data: LabelledImages, alphabet: Alphabet, frame: Frame) -> Tra
 
 
 def _from_images(data: LabelledImages, alphabet: Alphabet, repeat: float, origin: int, frame: Frame) -> TrainingSet:
-    images = data.as_input(frame).images[:, None]
+    return _laid_out(data, data.as_input(frame).images[:, None], alphabet, repeat, origin)
+
+
+def _left_stored(
+    data: LabelledImages, own: npt.NDArray[np.bool_], alphabet: Alphabet, repeat: float, origin: int, frame: Frame
+) -> TrainingSet:
+    """The rows that `own` marks, (N,), of a set whose images stay in their file."""
+    whole = _laid_out(data, np.zeros((len(data), 0), np.uint8), alphabet, repeat, origin)
+    rows = np.flatnonzero(own)
+    return dataclasses.replace(whole.take(rows), images=stored(data.images, rows, frame))
+
+
+def _laid_out(
+    data: LabelledImages, images: npt.NDArray[np.uint8], alphabet: Alphabet, repeat: float, origin: int
+) -> TrainingSet:
     labels = _classes(data, alphabet)
     alternatives = np.full(len(data), NO_CHARACTER, dtype=np.int64)
     if data.case_known is not None:
@@ -208,12 +233,27 @@ def _frame_cues(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """What `picture_cue` would say of each stored frame: size-normalised frames say nothing, and the network
     has to learn that they do."""
     cues = unknown_cues(len(images))
-    for index, image in enumerate(images):
-        bounds = ink_bounds(image)
-        if bounds is not None:
-            top, bottom, left, right = bounds
-            cues[index] = picture_cue(Box(left, top, right - left, bottom - top), image.shape[0])
+    first = 0
+    for block in blocks_of(images):
+        cues[first : first + len(block)] = _cues_of_block(block)
+        first += len(block)
     return cues
+
+
+def _cues_of_block(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    # ink_bounds and picture_cue for all images at once: millions of them are minutes one by one
+    peaks = images.max(axis=(1, 2), initial=0)
+    levels = np.ceil(np.maximum(1.0, INK_LEVEL * peaks)).astype(np.uint8)
+    inked = (images >= levels[:, None, None]).any(axis=2)  # (N, H)
+    side = images.shape[1]
+    top, below = inked.argmax(axis=1), inked[:, ::-1].argmax(axis=1)
+    height = side - below - top
+    cues = np.zeros((len(images), CUES))
+    cues[:, 0] = 1
+    cues[:, 2] = np.minimum(height / side, 1.5)
+    cues[:, 3] = np.clip(1 - (top + height / 2) / side, -0.5, 1.5)
+    cues[peaks < _FAINT] = 0
+    return cues.astype(np.float32)
 
 
 def _synthetic(
@@ -255,7 +295,7 @@ def _pairs(source: SourceConfig, alphabet: Alphabet, seed: int, before: list[Tra
     if not before:
         raise ConfigError("the source 'pairs' needs another source before it, to take characters from")
     rng = np.random.default_rng(seed)
-    images = np.concatenate([p.images for p in before])[:, 0]
+    images = joined([p.images for p in before])
     labels = np.concatenate([p.labels for p in before])
     thin = np.array([c in _THIN for c in alphabet] + [True])
     usable = np.flatnonzero(~thin[labels])
@@ -265,7 +305,7 @@ def _pairs(source: SourceConfig, alphabet: Alphabet, seed: int, before: list[Tra
     upright: list[npt.NDArray[np.uint8]] = []
     sheets = np.zeros((source.count, height, 2 * width + 16), dtype=np.uint8)
     for sheet in sheets:
-        first, second = images[rng.choice(usable, 2)]
+        first, second = images[rng.choice(usable, 2)][:, 0]
         stacked = rng.random() < 0.3  # one above the other: the same on its side
         if stacked:
             first, second = np.rot90(first), np.rot90(second)
@@ -305,8 +345,8 @@ def _turned(
             chosen += [(row, turn) for row in rows]
     if not chosen:
         raise ConfigError("the source 'turned' needs another source before it, with characters that it can turn")
-    images = np.concatenate([p.images for p in before])[:, 0]
-    sheets = np.stack([turn(images[row]) for row, turn in chosen[: source.count]])
+    images = joined([p.images for p in before])
+    sheets = np.stack([turn(images[row][0]) for row, turn in chosen[: source.count]])
     none = np.full(len(sheets), len(alphabet), np.int64)
     return _rows(normalise(sheets, frame), none, random_cues(len(sheets), seed), source.repeat, len(before))
 

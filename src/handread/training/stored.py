@@ -1,0 +1,104 @@
+"""Training images that stay in their file and become network inputs when a batch asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from handread.data.mapped import blocks_of, rows_of
+from handread.frame import Frame
+from handread.imaging.glyph import normalise
+
+Rows = npt.NDArray[np.int64] | slice | int
+Inputs = npt.NDArray[np.uint8]
+
+
+class _ArrayLike:
+    """What stands where an array uint8 (N, 1, height, width) is expected: it has a length, a shape and rows, and numpy
+    makes the whole array of it where it must."""
+
+    shape: tuple[int, ...]
+    dtype = np.dtype(np.uint8)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Rows) -> Inputs:
+        if isinstance(rows, int | np.integer):
+            one: Inputs = self._taken(np.array([rows]))[0]
+            return one
+        return self._taken(np.arange(len(self))[rows])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        return self[:].astype(dtype or np.uint8, copy=False)
+
+    def _taken(self, rows: npt.NDArray[np.int64]) -> Inputs:
+        raise NotImplementedError
+
+    def content(self) -> Iterator[npt.NDArray[Any]]:
+        """All that the images depend on, piece by piece, for a checksum."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stored(_ArrayLike):
+    ink: npt.NDArray[np.uint8]
+    rows: npt.NDArray[np.int64]
+    frame: Frame
+    shape: tuple[int, ...]
+
+    def _taken(self, rows: npt.NDArray[np.int64]) -> Inputs:
+        return normalise(rows_of(self.ink, self.rows[rows]), self.frame)
+
+    def content(self) -> Iterator[npt.NDArray[Any]]:
+        yield self.rows
+        yield from blocks_of(self.ink)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Joined(_ArrayLike):
+    parts: tuple[Inputs, ...]
+    shape: tuple[int, ...]
+
+    def _taken(self, rows: npt.NDArray[np.int64]) -> Inputs:
+        found = np.empty((len(rows), *self.shape[1:]), np.uint8)
+        first = 0
+        for part in self.parts:
+            own = (rows >= first) & (rows < first + len(part))
+            found[own] = part[rows[own] - first]
+            first += len(part)
+        return found
+
+    def content(self) -> Iterator[npt.NDArray[Any]]:
+        for part in self.parts:
+            yield from content(part)
+
+
+def stored(ink: npt.NDArray[np.uint8], rows: npt.NDArray[np.int64], frame: Frame) -> Inputs:
+    """The given rows of `ink`, uint8 (M, H, W), as inputs of `frame`: as an array would be, made anew each time."""
+    made: Any = _Stored(ink, rows, frame, (len(rows), 1, *frame.shape))
+    inputs: Inputs = made
+    return inputs
+
+
+def joined(parts: Sequence[Inputs]) -> Inputs:
+    """All rows of all parts in order, in memory unless a part is stored."""
+    if len(parts) == 1:
+        return parts[0]
+    if not any(isinstance(part, _ArrayLike) for part in parts):
+        return np.concatenate(parts)
+    made: Any = _Joined(tuple(parts), (sum(map(len, parts)), *parts[0].shape[1:]))
+    inputs: Inputs = made
+    return inputs
+
+
+def content(images: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
+    """All that `images` depend on, piece by piece, for a checksum; of an array its own values."""
+    if isinstance(images, _ArrayLike):
+        yield from images.content()
+    else:
+        yield images
