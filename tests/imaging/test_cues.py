@@ -19,8 +19,14 @@ def test_nothing_known_is_zeros() -> None:
 def test_a_picture_tells_size_and_place() -> None:
     cue = picture_cue(Box(5, 10, 7, 40), 100)
     assert cue.dtype == np.float32
-    assert cue.tolist() == pytest.approx([1, 0, 0.4, 0.7])
+    assert cue.tolist() == pytest.approx([1, 0, 0.4, 0.6])
+    assert picture_cue(Box(5, 30, 7, 40), 100).tolist() == pytest.approx([1, 0, 0.4, 0.5])
     assert picture_cue(Box(0, 0, 9, 50), 50).tolist() == [1, 0, 1, 0.5]
+
+
+def test_a_small_character_in_a_corner_is_held_within_what_photographs_show() -> None:
+    assert picture_cue(Box(0, 0, 3, 5), 100).tolist() == pytest.approx([1, 0, 0.3, 0.6])
+    assert picture_cue(Box(0, 95, 3, 5), 100).tolist() == pytest.approx([1, 0, 0.3, 0.35])
 
 
 def test_a_line_tells_size_and_place() -> None:

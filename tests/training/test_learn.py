@@ -15,7 +15,7 @@ from handread.networks.build import build_network
 from handread.recognizer import Recognizer
 from handread.training import learn as learn_module
 from handread.training.finetune import LearnConfig, between, divergence
-from handread.training.learn import extended, last_linear, learn, shortest
+from handread.training.learn import extended, learn, shortest
 from handread.training.run import train_recipe
 
 QUICK = LearnConfig(epochs=4, batch_size=16, rehearsed=16, learning_rate=0.01)
@@ -131,7 +131,7 @@ def test_new_classes_stand_between_the_known_and_none() -> None:
     assert torch.allclose(after[:, :10], before[:, :10], atol=1e-6)
     assert torch.allclose(after[:, 12], before[:, 10], atol=1e-6)
     assert torch.equal(after[:, 10:12], torch.full((3, 2), learn_module.NEVER))
-    assert last_linear(old) == "head"
+    assert old.logit_layers() == ("head", "place")
 
 
 def test_between_two_networks_lie_their_mixtures() -> None:

@@ -287,8 +287,8 @@ def test_what_is_refused_is_marked_with_its_reason(page: Page) -> None:
     page.choose_alphabet("upper")
     page.at("one").click()
     page.draw(FOUR)
-    page.until(lambda: page.all(".cell.refused"))
-    assert "(not in the alphabet)" in page.at("status").text
+    page.until(lambda: "(not in the alphabet)" in page.at("status").text)  # half of it may be refused for another reason
+    assert page.all(".cell.refused")
     assert page.at("verdict").text.startswith("Refused: not in the alphabet.")
     assert len(page.all("#boxes .box.refused")) == 1
     assert len(page.all("#text .refused")) == 1

@@ -30,7 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "models": ("handread.cli.models:command", "List the shipped models, or show one model's card."),
     "serve": ("handread.cli.serving:command", "Serve a page to draw on and an API for programs."),
     "pick": ("handread.cli.picking:command", "Read pictures in a window and correct them."),
-    "bench": ("handread.cli.benching:command", "Measure what reading costs on this machine."),
+    "bench": ("handread.cli.benching:command", "Measure what reading costs on this machine, and what the limit is."),
     "doctor": ("handread.cli.doctor:command", "Check that this installation works."),
 }
 """Command -> its home and its one-line help, so that ``handread --help`` imports no command."""

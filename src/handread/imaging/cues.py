@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 CUES = 4
 """Length of one cue."""
 
+SIZES, CENTRES = (0.3, 1.0), (0.35, 0.6)
+"""Heights and centres in pictures beyond which nothing more is said, fractions of the picture's height."""
+
 
 def unknown_cues(count: int) -> Cues:
     """float32 (count, 4) zeros: nothing is known."""
@@ -25,8 +28,13 @@ def unknown_cues(count: int) -> Cues:
 
 
 def picture_cue(box: Box, height: int) -> Cues:
-    """float32 (4,): a character at `box` in a picture `height` pixels high."""
-    return _cue(1, 0, box.height / height, 1 - (box.y + box.height / 2) / height)
+    """float32 (4,): a character at `box` in a picture `height` pixels high.
+
+    Held within what photographs of single characters show: a character drawn small in the corner of a page is as much
+    a character as one in the middle.
+    """
+    size, centre = box.height / height, 1 - (box.y + box.height / 2) / height
+    return _cue(1, 0, min(max(size, SIZES[0]), SIZES[1]), min(max(centre, CENTRES[0]), CENTRES[1]))
 
 
 def line_cue(top: float, bottom: float, *, line_top: float, line_bottom: float) -> Cues:

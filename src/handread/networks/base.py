@@ -19,6 +19,10 @@ class Network(nn.Module, ABC):
     uses_cues: bool = False
     """Whether the forward pass looks at the cues."""
 
+    def logit_layers(self) -> tuple[str, ...]:
+        """Names of the linear layers whose sum the logits are, what the pixels say first; one row an output each."""
+        return ([name for name, layer in self.named_modules() if isinstance(layer, nn.Linear)][-1],)
+
     @abstractmethod
     def forward(self, image: Tensor, cues: Tensor) -> Tensor:
         """Logits (N, outputs); `cues` is ignored by networks that do not use them."""

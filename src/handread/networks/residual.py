@@ -51,6 +51,9 @@ class Residual(Network):
         return logits
 
 
+    def logit_layers(self) -> tuple[str, ...]:
+        return ("head", "place")
+
     def shift_unplaced(self, shift: Tensor) -> None:
         """Add `shift`, float32 (outputs,), to the logits of images of which neither picture nor line is known."""
         with torch.no_grad():

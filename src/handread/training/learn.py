@@ -178,13 +178,14 @@ def extended(network: Network, kind: str, known: int, new: int, has_none: bool) 
         return network
     result = build_network(kind, known + new + has_none).eval()
     state, before = result.state_dict(), network.state_dict()
-    head = last_linear(network)
+    layers = network.logit_layers()
     for name, tensor in before.items():
-        if not name.startswith(f"{head}."):
+        if not name.startswith(tuple(f"{layer}." for layer in layers)):
             state[name] = tensor
-    weight, bias = before[f"{head}.weight"], before[f"{head}.bias"]
-    state[f"{head}.weight"] = torch.cat([weight[:known], torch.zeros(new, weight.shape[1]), weight[known:]])
-    state[f"{head}.bias"] = torch.cat([bias[:known], torch.full((new,), NEVER), bias[known:]])
+    for layer, least in zip(layers, (NEVER, *[0.0] * (len(layers) - 1)), strict=True):
+        weight, bias = before[f"{layer}.weight"], before[f"{layer}.bias"]
+        state[f"{layer}.weight"] = torch.cat([weight[:known], torch.zeros(new, weight.shape[1]), weight[known:]])
+        state[f"{layer}.bias"] = torch.cat([bias[:known], torch.full((new,), least), bias[known:]])
     result.load_state_dict(copy.deepcopy(state))
     return result
 
@@ -194,17 +195,11 @@ def anchored(old: Network, learned: Network, known: int, new: int) -> Network:
     if not new:
         return old
     result = copy.deepcopy(old)
-    head = last_linear(old)
-    mine, theirs = result.get_submodule(head), learned.get_submodule(head)
-    assert isinstance(mine, nn.Linear)
-    assert isinstance(theirs, nn.Linear)
-    with torch.no_grad():
-        mine.weight[known : known + new] = theirs.weight[known : known + new]
-        mine.bias[known : known + new] = theirs.bias[known : known + new]
+    for layer in old.logit_layers():
+        mine, theirs = result.get_submodule(layer), learned.get_submodule(layer)
+        assert isinstance(mine, nn.Linear)
+        assert isinstance(theirs, nn.Linear)
+        with torch.no_grad():
+            mine.weight[known : known + new] = theirs.weight[known : known + new]
+            mine.bias[known : known + new] = theirs.bias[known : known + new]
     return result
-
-
-def last_linear(network: nn.Module) -> str:
-    """Name of the last linear layer, which gives the logits."""
-    names = [str(name) for name, layer in network.named_modules() if isinstance(layer, nn.Linear)]
-    return names[-1]

@@ -25,7 +25,7 @@ from handread.data.reader import TRAINING
 from handread.data.split import held_out, last
 from handread.errors import ConfigError
 from handread.frame import DEFAULT_FRAME, Frame
-from handread.imaging.cues import CUES, unknown_cues
+from handread.imaging.cues import CENTRES, CUES, SIZES, unknown_cues
 from handread.imaging.glyph import INK_LEVEL, normalise
 from handread.training.config import SourceConfig, TrainConfig
 from handread.training.stored import content, joined, stored
@@ -250,8 +250,8 @@ def _cues_of_block(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     height = side - below - top
     cues = np.zeros((len(images), CUES))
     cues[:, 0] = 1
-    cues[:, 2] = np.minimum(height / side, 1.5)
-    cues[:, 3] = np.clip(1 - (top + height / 2) / side, -0.5, 1.5)
+    cues[:, 2] = np.clip(height / side, *SIZES)
+    cues[:, 3] = np.clip(1 - (top + height / 2) / side, *CENTRES)
     cues[peaks < _FAINT] = 0
     return cues.astype(np.float32)
 

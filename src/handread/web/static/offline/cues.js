@@ -4,7 +4,8 @@ export const NO_CUE = Float32Array.of(0, 0, 0, 0);
 
 /** A character in `box` in a picture `height` pixels high. */
 export function pictureCue(box, height) {
-  return cue(1, 0, box.height / height, 1 - (box.y + box.height / 2) / height);
+  const [size, centre] = [box.height / height, 1 - (box.y + box.height / 2) / height];
+  return cue(1, 0, Math.min(Math.max(size, 0.3), 1), Math.min(Math.max(centre, 0.35), 0.6));
 }
 
 /** A character from row `top` to `bottom` in a line from `lineTop` to `lineBottom`. */
