@@ -287,7 +287,9 @@ def test_what_is_refused_is_marked_with_its_reason(page: Page) -> None:
     page.choose_alphabet("upper")
     page.at("one").click()
     page.draw(FOUR)
-    page.until(lambda: "(not in the alphabet)" in page.at("status").text)  # half of it may be refused for another reason
+    page.until(
+        lambda: "(not in the alphabet)" in page.at("status").text
+    )  # half of it may be refused for another reason
     assert page.all(".cell.refused")
     assert page.at("verdict").text.startswith("Refused: not in the alphabet.")
     assert len(page.all("#boxes .box.refused")) == 1

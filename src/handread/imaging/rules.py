@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from handread.imaging.scale import shrunk_to
+
 if TYPE_CHECKING:
     from handread.types import InkImage
 
@@ -28,6 +30,9 @@ _GAP = 2
 
 _DOTS, _MOST_MARKS = 4, 40
 """Marks in a row that are a dotted line, and marks in a picture from which it is no longer looked for one."""
+
+_DOTTED_SIDE = 480
+"""Longer side in pixels at which dotted lines are looked for."""
 
 _RIM = 0.16
 """Depth of the band along the rim where box edges lie, as a fraction of the picture's side."""
@@ -166,7 +171,13 @@ def _thin(mask: Mask, x: int, y: int, w: int, h: int, *, limit: int) -> Mask:
 
 
 def remove_dots(ink: InkImage) -> InkImage:
-    """Take out dotted lines: at least four marks of one size, far smaller than the character, in a straight row."""
+    """Take out dotted lines: at least four marks of one size, far smaller than the character, in a straight row.
+
+    In a large picture they are looked for in a smaller copy first, which costs a fifth.
+    """
+    small = shrunk_to(ink, _DOTTED_SIDE)
+    if small is not ink and remove_dots(small) is small:
+        return ink
     count, labels, stats, centres = cv2.connectedComponentsWithStats((ink > LEVEL).astype(np.uint8), connectivity=8)
     areas = stats[1:, cv2.CC_STAT_AREA].astype(np.int64)
     if count <= _DOTS or count > _MOST_MARKS:

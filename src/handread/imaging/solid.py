@@ -26,15 +26,19 @@ def filled(ink: InkImage, gray: GrayImage) -> InkImage:
 
     The hole of a 0 shows paper and stays, the middle of a filled disc does not. The same array where nothing is filled.
     """
-    small, shade = shrunk_to(ink, _SIDE), shrunk_to(gray, _SIDE)
+    small = shrunk_to(ink, _SIDE)
     inked = small > LEVEL
     height, width = small.shape
     count, labels, stats, _ = cv2.connectedComponentsWithStats((~inked).astype(np.uint8), connectivity=8)
+    x, y, w, h, area = stats.T
+    enclosed = (area >= _LEAST) & (x > 0) & (y > 0) & (x + w < width) & (y + h < height)
+    candidates = [hole for hole in np.flatnonzero(enclosed).tolist() if hole]
+    if not candidates:
+        return ink
     holes = np.zeros(count, dtype=np.uint8)
-    for hole in range(1, count):
-        x, y, w, h, area = (int(v) for v in stats[hole])
-        if area < _LEAST or x == 0 or y == 0 or x + w == width or y + h == height:
-            continue
+    shade = shrunk_to(gray, _SIDE)
+    for hole in candidates:
+        x, y, w, h, _ = stats[hole].tolist()
         room = 3 + max(w, h) // 4
         box = (slice(max(0, y - room), y + h + room), slice(max(0, x - room), x + w + room))
         around = shade[box]

@@ -50,15 +50,14 @@ class Residual(Network):
         logits: Tensor = self.head(self.drop(mixed)) + self.place(cues)  # (N, outputs)
         return logits
 
-
     def logit_layers(self) -> tuple[str, ...]:
         return ("head", "place")
 
     def shift_unplaced(self, shift: Tensor) -> None:
         """Add `shift`, float32 (outputs,), to the logits of images of which neither picture nor line is known."""
         with torch.no_grad():
-            self.place.bias += shift
-            self.place.weight[:, :2] -= shift[:, None]  # the first two cues say that one of them is
+            self.place.bias.add_(shift)
+            self.place.weight[:, :2].sub_(shift[:, None])  # the first two cues say that one of them is
 
 
 @NETWORKS.register("residual-tiny")

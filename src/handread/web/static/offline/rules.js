@@ -4,7 +4,7 @@ import { above, any, bounds, cut, framed, mapped, picture, strengthened, sum, tr
 import { components, kept } from "./components.js";
 import { closed, dilated, opened } from "./morphology.js";
 import { median, round } from "./numbers.js";
-import { nearest, shrunk } from "./scale.js";
+import { nearest, shrunk, smaller } from "./scale.js";
 
 /** Ink from which a pixel counts as drawn. */
 export const LEVEL = 90;
@@ -12,6 +12,7 @@ const SEARCH_SIDE = 640;
 const SMALL = [24, 64];
 const GAP = 2;
 const [DOTS, MOST_MARKS] = [4, 40];
+const DOTTED_SIDE = 480;
 const RIM = 0.16;
 
 export function removeRules(ink) {
@@ -123,6 +124,8 @@ function thin(mask, x, y, w, h, limit) {
 
 /** Without dotted lines: at least four marks of one size, far smaller than the character, in a straight row. */
 export function removeDots(ink) {
+  const small = smaller(ink, DOTTED_SIDE);
+  if (small !== ink && removeDots(small) === small) return ink;
   const found = components(above(ink, LEVEL));
   const { labels, parts } = found;
   if (parts.length <= DOTS || parts.length > MOST_MARKS) return ink;
