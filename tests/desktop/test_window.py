@@ -332,7 +332,17 @@ def test_the_command_ends_when_the_window_is_closed(
     def closing() -> Any:
         root = real()
         kept.append(root)
-        root.after(100, lambda: os.kill(os.getpid(), act) if isinstance(act, int) else root.event_generate(act))
+
+        def close() -> None:
+            root.after(100, close)
+            if signal.getsignal(signal.SIGINT) is before:  # the window is not ready for either yet
+                return
+            if isinstance(act, int):
+                os.kill(os.getpid(), act)
+            else:
+                root.event_generate(act)
+
+        root.after(100, close)
         return root
 
     monkeypatch.setattr(pick, "open_root", closing)
