@@ -66,12 +66,23 @@ def test_descenders_hang() -> None:
     assert centre("g") < centre("o") < centre("T")
 
 
-def test_what_is_no_character_keeps_its_cue() -> None:
-    cues = np.random.default_rng(1).random((50, 4)).astype(np.float32)
-    labels = np.full(50, len(ALL))
-    flags = np.zeros(50, bool)
-    found = CueSampler(ALL).sample(labels, cues, flags, flags, np.random.default_rng(0))
-    assert np.array_equal(found, cues)
+def test_what_is_no_character_has_the_cues_of_characters() -> None:
+    count = 4000
+    cues = np.tile(np.array([1, 0, 0.5, 0.5], np.float32), (count, 1))
+    labels = np.where(np.arange(count) % 2, len(ALL), 7)
+    pictures = np.arange(count) % 2 == 0  # only the characters came from pictures
+    found = CueSampler(ALL).sample(labels, cues, pictures, np.zeros(count, bool), np.random.default_rng(0))
+    own, other = found[labels == 7], found[labels != 7]
+    for kind in (0, 1):
+        assert abs(own[:, kind].mean() - other[:, kind].mean()) < 0.03
+    assert set(map(tuple, other)) <= set(map(tuple, own))
+
+
+def test_a_batch_without_characters_has_no_cues() -> None:
+    flags = np.zeros(5, bool)
+    cues = np.ones((5, 4), np.float32)
+    found = CueSampler(ALL).sample(np.full(5, len(ALL)), cues, flags, flags, np.random.default_rng(0))
+    assert not found.any()
 
 
 def test_unknown_cues_stay_unknown_or_become_lines() -> None:

@@ -41,6 +41,8 @@ class CueSampler:
         """float32 (N, 4): the picture's own cue, an invented line's, or none.
 
         `ambiguous` marks labels of unknown case: a line invented for the wrong case would be a lie, they get none.
+        What is no character is shown with the cues of characters of the same batch, so that no cue, and no lack of
+        one, gives it away.
         """
         count = len(labels)
         chance = rng.random(count)
@@ -49,12 +51,13 @@ class CueSampler:
         drawn = cues[:, :2].sum(axis=1) > 0
         result = np.zeros((count, 4), dtype=np.float32)
         result[own] = self._jitter(cues[own], rng)
-        # what is no character came with a cue of its own making
-        keep = labels == len(self._low) - 1
-        result[keep] = cues[keep]
-        lines = in_line & ~keep
+        none = labels == len(self._low) - 1
+        lines = in_line & ~none
         result[lines] = self._line(labels[lines], rng)
         result[~drawn & own] = 0
+        if none.any():
+            characters = np.flatnonzero(~none)
+            result[none] = result[rng.choice(characters, int(none.sum()))] if len(characters) else 0
         return result
 
     def _jitter(self, cues: Floats, rng: np.random.Generator) -> Floats:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 import onnxruntime
 from onnxruntime import quantization
@@ -26,7 +27,6 @@ from handread.errors import ModelError
 from handread.imaging.glyph import normalise
 from handread.imaging.strokes import CHARACTERS
 from handread.runtime.session import Session
-from handread.training.sources import random_cues
 
 DRAWN, SCRIBBLED = 900, 124
 """Drawn characters and scribbles that show how large activations become."""
@@ -85,7 +85,7 @@ class _Shown(quantization.CalibrationDataReader):  # type: ignore[misc]
         glyphs = np.concatenate(
             [normalise(drawn.images, card.frame), normalise(non_characters(SCRIBBLED, seed=_SEED), card.frame)]
         )
-        self._batches = self._served(glyphs, random_cues(len(glyphs), _SEED) if card.has_cues else None)
+        self._batches = self._served(glyphs, _cues_of_every_kind(len(glyphs)) if card.has_cues else None)
 
     def _served(self, glyphs: Any, cues: Any) -> Iterator[dict[str, Any]]:
         for first in range(0, len(glyphs), _BATCH):
@@ -95,6 +95,18 @@ class _Shown(quantization.CalibrationDataReader):  # type: ignore[misc]
     def get_next(self) -> dict[str, Any] | None:
         """The next batch, None after the last; the name is the tool's."""
         return next(self._batches, None)
+
+
+def _cues_of_every_kind(count: int) -> npt.NDArray[np.float32]:
+    """float32 (count, 4): a third none, a third of pictures, a third of lines, for the ranges of what they lead to."""
+    rng = np.random.default_rng(_SEED)
+    kind = rng.integers(0, 3, count)
+    cues = np.zeros((count, 4), dtype=np.float32)
+    cues[:, 0] = kind == 1
+    cues[:, 1] = kind == 2
+    cues[:, 2] = np.where(kind > 0, rng.uniform(0.15, 1.0, count), 0)
+    cues[:, 3] = np.where(kind > 0, rng.uniform(0.2, 0.8, count), 0)
+    return cues
 
 
 @contextlib.contextmanager

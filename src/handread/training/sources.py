@@ -272,19 +272,7 @@ def _non_characters(
 
     drawn = normalise(non_characters(source.count, seed=seed), frame)
     labels = np.full(len(drawn), len(alphabet), np.int64)
-    return _rows(drawn, labels, random_cues(len(drawn), seed), source.repeat, len(before))
-
-
-def random_cues(count: int, seed: int) -> npt.NDArray[np.float32]:
-    """Cues of every kind, so that no cue alone gives a non-character away."""
-    rng = np.random.default_rng(seed)
-    kind = rng.integers(0, 3, count)
-    cues = np.zeros((count, 4), dtype=np.float32)
-    cues[:, 0] = kind == 1
-    cues[:, 1] = kind == 2
-    cues[:, 2] = np.where(kind > 0, rng.uniform(0.15, 1.0, count), 0)
-    cues[:, 3] = np.where(kind > 0, rng.uniform(0.2, 0.8, count), 0)
-    return cues
+    return _rows(drawn, labels, unknown_cues(len(drawn)), source.repeat, len(before))
 
 
 _THIN = frozenset("1lIijtrfJ|")
@@ -320,7 +308,7 @@ def _pairs(source: SourceConfig, alphabet: Alphabet, seed: int, before: list[Tra
         sheet[:, a:b] = np.maximum(sheet[:, a:b], moved)
         upright.append(np.rot90(sheet, 3) if stacked else sheet)
     none = np.full(len(sheets), len(alphabet), np.int64)
-    return _rows(normalise(upright, frame), none, random_cues(len(sheets), seed), source.repeat, len(before))
+    return _rows(normalise(upright, frame), none, unknown_cues(len(sheets)), source.repeat, len(before))
 
 
 _MIRRORED = "BFGKNRaegk4"
@@ -348,7 +336,7 @@ def _turned(
     images = joined([p.images for p in before])
     sheets = np.stack([turn(images[row][0]) for row, turn in chosen[: source.count]])
     none = np.full(len(sheets), len(alphabet), np.int64)
-    return _rows(normalise(sheets, frame), none, random_cues(len(sheets), seed), source.repeat, len(before))
+    return _rows(normalise(sheets, frame), none, unknown_cues(len(sheets)), source.repeat, len(before))
 
 
 def _half_turn(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
