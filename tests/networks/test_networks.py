@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -15,20 +17,6 @@ from handread.networks.layers import ResidualBlock, SqueezeExcite
 from handread.runtime.session import Session
 from handread.training.export import onnx_bytes, verify
 
-PARAMETERS = {
-    "chars74k-224": (63, 38_163_390 + 129),
-    "kaggle-batchnorm": (10, 2_213_610 - 3_456),
-    "kaggle-compact": (10, 43_578),
-    "kaggle-rmsprop": (10, 887_530),
-    "mnist-adam": (10, 113_898),
-    "plain-tiny": (63, 2_603),
-    "residual-base": (63, 1_039_434),
-    "residual-digits": (10, 469_546),
-    "residual-small": (63, 260_992),
-    "residual-tiny": (63, 88_486),
-}
-"""Outputs and trainable parameters."""
-
 KERAS = {
     "chars74k-224": (62, 38_163_390),
     "kaggle-batchnorm": (10, 2_213_610),
@@ -37,6 +25,10 @@ KERAS = {
     "mnist-adam": (10, 113_898),
 }
 """Outputs and parameters that Keras prints for the notebooks' networks."""
+
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+every_network = pytest.mark.parametrize("name", list(NETWORKS))
 
 
 @pytest.fixture(autouse=True)
@@ -53,15 +45,12 @@ def inputs(count: int, frame: Frame = DEFAULT_FRAME) -> tuple[torch.Tensor, torc
     return torch.rand(count, 1, *frame.shape, generator=generator), torch.rand(count, 4, generator=generator)
 
 
-def test_every_network_is_listed() -> None:
-    built("plain-tiny")  # registers all
-    assert set(NETWORKS) == set(PARAMETERS)
-
-
-@pytest.mark.parametrize("name", PARAMETERS)
-def test_parameters(name: str) -> None:
-    outputs, count = PARAMETERS[name]
-    assert parameter_count(built(name, outputs)) == count
+@every_network
+def test_the_docstring_tells_the_parameters(name: str) -> None:
+    told = re.match(r"([\d,]+) parameters with (\d+) outputs\b", NETWORKS[name].__doc__ or "")
+    assert told is not None
+    network = built(name, int(told[2]))
+    assert int(told[1].replace(",", "")) in (parameter_count(network), keras_parameter_count(network))
 
 
 @pytest.mark.parametrize("name", KERAS)
@@ -73,7 +62,7 @@ def test_the_notebooks_networks_count_as_keras_counts(name: str) -> None:
 
 
 @pytest.mark.parametrize("outputs", [2, 63])
-@pytest.mark.parametrize("name", PARAMETERS)
+@every_network
 def test_logits_have_their_shape_and_are_finite(name: str, outputs: int) -> None:
     network = built(name, outputs).eval()
     for count in (1, 3):
@@ -86,7 +75,7 @@ def test_logits_have_their_shape_and_are_finite(name: str, outputs: int) -> None
     assert torch.isfinite(empty).all()
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
+@every_network
 def test_every_parameter_gets_a_gradient(name: str) -> None:
     network = built(name).train()
     image, cues = inputs(8, network.frame)
@@ -97,7 +86,7 @@ def test_every_parameter_gets_a_gradient(name: str) -> None:
         assert float(parameter.grad.abs().max()) > 0, parameter_name
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
+@every_network
 def test_items_of_a_batch_do_not_mix(name: str) -> None:
     network = built(name).eval()
     image, cues = inputs(3, network.frame)
@@ -107,7 +96,7 @@ def test_items_of_a_batch_do_not_mix(name: str) -> None:
     assert together.numpy() == pytest.approx(alone.numpy(), abs=1e-4)
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
+@every_network
 def test_cues_matter_where_they_are_said_to(name: str) -> None:
     network = built(name).eval()
     image, cues = inputs(2, network.frame)
@@ -116,7 +105,7 @@ def test_cues_matter_where_they_are_said_to(name: str) -> None:
     assert same != network.uses_cues
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
+@every_network
 def test_the_memory_layout_does_not_matter(name: str) -> None:
     network = built(name).eval()
     image, cues = inputs(2, network.frame)
@@ -126,7 +115,7 @@ def test_the_memory_layout_does_not_matter(name: str) -> None:
     assert last.numpy() == pytest.approx(plain, abs=1e-4)
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
+@every_network
 def test_it_exports_and_onnxruntime_agrees(name: str) -> None:
     network = built(name, 10).eval()
     card = ModelCard(name=name, version="1", alphabet="0123456789", has_cues=network.uses_cues)

@@ -229,7 +229,7 @@ def test_stopped_anywhere_it_comes_to_the_same_end(
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_optimizer_learns(config: TrainConfig, data: Prepared, optimizer: str) -> None:
     epochs: list[Epoch] = []
-    rate = 0.1 if optimizer == "sgd" else 0.01
+    rate = {"sgd": 0.1, "muon": 0.05}.get(optimizer, 0.01)
     trainer = Trainer(dataclasses.replace(config, optimizer=optimizer, learning_rate=rate, epochs=8))
     trainer.fit(data.training, {}, record=epochs.append)
     assert epochs[-1].loss < 0.5 * epochs[0].loss

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from handread.errors import ConfigError
+from handread.errors import ConfigError, shown
 from handread.registry import unknown
 
 
@@ -19,7 +19,10 @@ def option(default: Any, low: float | None = None, high: float | None = None, *,
     return field(default=default, metadata={"low": low, "high": high, "choices": choices})
 
 
-OPTIMIZERS = ("adamw", "adam", "rmsprop", "sgd")
+_LARGEST_RECIPE = 1 << 16
+_MOST_DOTS = 300
+
+OPTIMIZERS = ("adamw", "adam", "rmsprop", "sgd", "muon")
 SCHEDULES = ("cosine", "one-cycle", "exponential", "plateau", "constant")
 
 
@@ -140,9 +143,10 @@ class TrainConfig:
     batch_size: int = option(256, 1, 65_536)
     """Images a step."""
     optimizer: str = option("adamw", choices=OPTIMIZERS)
-    """AdamW, Adam (Kingma and Ba 2015), RMSprop (Hinton 2012) or SGD with Nesterov momentum."""
+    """AdamW, Adam (Kingma and Ba 2015), RMSprop (Hinton 2012), SGD with Nesterov momentum, or Muon (Jordan et al. 2024;
+    a fifth of the learning rate goes to AdamW for the first and last layers, norms and biases)."""
     momentum: float = option(0.9, 0, 0.9999)
-    """Of SGD."""
+    """Of SGD and Muon."""
     rho: float = option(0.9, 0, 0.9999)
     """Of RMSprop: decay of the mean of squared gradients."""
     schedule: str = option("cosine", choices=SCHEDULES)
@@ -151,7 +155,7 @@ class TrainConfig:
     learning_rate: float = option(0.002, 1e-7, 10)
     """Peak of the schedule."""
     weight_decay: float = option(0.05, 0, 10)
-    """Of AdamW and SGD, decoupled (Loshchilov and Hutter 2019); Adam and RMSprop have none."""
+    """Of AdamW, SGD and Muon, decoupled (Loshchilov and Hutter 2019); Adam and RMSprop have none."""
     warmup_fraction: float = option(0.1, 0, 1)
     """Share of all steps in which the learning rate rises; 0: it starts at the peak."""
     final_fraction: float = option(0.01, 0, 1)
@@ -206,14 +210,25 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
     Raises `ConfigError` for an unknown key (with the near one), a wrong type, or a value out of range.
     """
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        if path.stat().st_size > _LARGEST_RECIPE:
+            raise ConfigError(f"the recipe {path} has more than {_LARGEST_RECIPE:,} bytes; recipes have some thousands")
+        raw = _parsed(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"the recipe {path} does not exist; look in recipes/") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"the recipe {path} cannot be read: {error}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(f"the recipe {path} cannot be read: {str(error)[:200]}") from None
     for override in overrides:
         _override(raw, override)
     return config_from(raw)
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """TOML; raises `ValueError` as tomllib does, or `RecursionError`."""
+    # tomllib takes the square of a key's length: minutes for one of 20,000 parts
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.count(".") > _MOST_DOTS:
+            raise ValueError(f"line {number} has {line.count('.'):,} dots; no key is so deep")
+    return tomllib.loads(text)
 
 
 def config_from(raw: dict[str, Any]) -> TrainConfig:
@@ -227,7 +242,7 @@ def config_from(raw: dict[str, Any]) -> TrainConfig:
         if key in raw:
             rows = raw.pop(key)
             if not isinstance(rows, list):
-                raise ConfigError(f"{key} is {rows!r}; expected tables written [[{key}]]")
+                raise ConfigError(f"{key} is {shown(rows)}; expected tables written [[{key}]]")
             tables[key] = tuple(_build(SourceConfig, row, f"{key}[{i}]") for i, row in enumerate(rows))
     config: TrainConfig = _build(TrainConfig, raw, "")
     return dataclasses.replace(config, **tables)
@@ -252,8 +267,8 @@ def _override(raw: dict[str, Any], text: str) -> None:
         if not isinstance(table, dict):
             raise ConfigError(f"--set {text!r}: {part!r} has no options below it")
     try:
-        parsed = tomllib.loads(f"v = {value}")
-    except tomllib.TOMLDecodeError:
+        parsed = _parsed(f"v = {value}")
+    except (ValueError, RecursionError):
         parsed = {"v": value}
     # a value of several lines could bring further keys, which would be lost without a word
     table[last] = parsed["v"] if len(parsed) == 1 else value
@@ -261,7 +276,7 @@ def _override(raw: dict[str, Any], text: str) -> None:
 
 def _build(kind: type[Any], raw: Any, where: str) -> Any:
     if not isinstance(raw, dict):
-        raise ConfigError(f"{where} is {raw!r}; expected a table")
+        raise ConfigError(f"{where} is {shown(raw)}; expected a table")
     prefix = f"{where}." if where else ""
     fields = {f.name: f for f in dataclasses.fields(kind)}
     values: dict[str, Any] = {}
@@ -276,15 +291,17 @@ def _checked(name: str, value: Any, spec: dataclasses.Field[Any]) -> Any:
     wanted = type(spec.default)
     if spec.default is dataclasses.MISSING:
         raise ConfigError(f"{name} is a table, not a value; write its options as {name}.OPTION")
-    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+    if wanted is float and type(value) is int and abs(value) < 1 << 1000:
         value = float(value)
     if type(value) is not wanted:
-        raise ConfigError(f"{name} is {value!r} ({type(value).__name__}); expected {wanted.__name__}")
+        raise ConfigError(f"{name} is {shown(value)} ({type(value).__name__}); expected {wanted.__name__}")
+    if isinstance(value, str) and not value.replace("\n", "").replace("\t", "").isprintable():
+        raise ConfigError(f"{name} is {shown(value)}, with a character that cannot be shown; it goes onto the card")
     low, high, choices = spec.metadata["low"], spec.metadata["high"], spec.metadata["choices"]
     if choices and value not in choices:
         raise ConfigError(f"{name}: {unknown('choice', str(value), choices)}")
     if isinstance(value, float) and not math.isfinite(value):
         raise ConfigError(f"{name} is {value!r}; expected a finite number")
     if low is not None and not low <= value <= high:
-        raise ConfigError(f"{name} is {value!r}; expected {low:g} to {high:g}")
+        raise ConfigError(f"{name} is {shown(value)}; expected {low:g} to {high:g}")
     return value

@@ -1,4 +1,4 @@
-"""The four optimizers that recipes may name."""
+"""The optimizers that recipes may name."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from handread.training.config import TrainConfig
+from handread.training.muon import Muon
 
 
 def build_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
@@ -19,6 +20,8 @@ def build_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Opti
     if config.optimizer == "rmsprop":
         # the constant that Keras adds under the root; torch's own is ten times smaller
         return torch.optim.RMSprop(weights, lr=rate, alpha=config.rho, eps=1e-7, foreach=True)
+    if config.optimizer == "muon":
+        return Muon(network, learning_rate=rate, momentum=config.momentum, decay=config.weight_decay)
     groups, momentum = decayed(network, config.weight_decay), config.momentum
     return torch.optim.SGD(groups, lr=rate, momentum=momentum, nesterov=momentum > 0, fused=True)
 
