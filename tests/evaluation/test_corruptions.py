@@ -29,7 +29,7 @@ def inked(count: int = 12, shape: tuple[int, int] = (28, 28)) -> Images:
 
 def test_all_are_registered_once() -> None:
     assert sorted(NAMES) == list(CORRUPTIONS)
-    assert (len(mnist_c.NAMES), len(paper.NAMES)) == (15, 13)
+    assert len(mnist_c.NAMES) == 15
     assert {CORRUPTIONS[name].kind for name in mnist_c.NAMES} == {"mnist-c"}
     assert {CORRUPTIONS[name].kind for name in paper.NAMES} == {"paper"}
     with pytest.raises(ValueError, match="'fog' is registered already"):

@@ -90,6 +90,8 @@ def test_what_counts_as_the_same(pairs: str, insensitive: float, merged: float) 
     labels, predicted = read(pairs)
     assert metrics.case_insensitive(labels, predicted, CHARACTERS) == insensitive
     assert metrics.merged(labels, predicted, CHARACTERS) == merged
+    either = (*metrics.CASE_GROUPS, *metrics.MERGED_GROUPS)
+    assert metrics.grouped_accuracy(labels, predicted, CHARACTERS, either) == max(insensitive, merged)
 
 
 def test_merged_pairs_are_those_of_emnist() -> None:

@@ -223,7 +223,7 @@ def test_other_forms_are_not_written(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("change", "phrase"),
     [
-        ({"format": 4}, "upgrade"),
+        ({"format": 5}, "upgrade"),
         ({"format": None}, "no Handread report"),
         ({"format": 0}, "no Handread report"),
         ({"items": []}, "damaged"),
