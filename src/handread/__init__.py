@@ -11,6 +11,7 @@ Names resolve on first use (PEP 562), so that importing the package loads nothin
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from handread.types import Reading as Reading
 
 __version__ = "0.1.0"
+
+# From 1.29 on onnxruntime reports to its maker, writes an identifier into the home folder, and looks here once, when
+# it is loaded: so it is told before any module of Handread can load it.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 _HOMES = {
     "Alphabet": "handread.alphabet",

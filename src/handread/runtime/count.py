@@ -19,6 +19,7 @@ import numpy as np
 import onnxruntime as ort
 
 from handread.errors import ModelError
+from handread.runtime.session import check_asked
 
 WEIGHTS_AT = {
     "Conv": 1, "ConvInteger": 1, "FusedConv": 1, "QLinearConv": 3,
@@ -43,6 +44,7 @@ class Work:
 
 def count_work(content: bytes, *, name: str = "the model") -> Work:
     """Count the ONNX file `content`; raises `ModelError` for one that does not run on an empty input."""
+    check_asked(content, name)
     try:
         nodes = list(_profile(content))
     except Exception as error:  # onnxruntime's errors share no narrower base

@@ -9,7 +9,9 @@ it gives ``logits`` float32 (N, K), one column a character of the card and one m
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -20,6 +22,7 @@ import onnxruntime as ort
 from handread.alphabet import Alphabet
 from handread.card import METADATA_KEY, ModelCard
 from handread.errors import ModelError
+from handread.runtime.wire import ENDLESS, SCAN, Asked, asked_by
 
 if TYPE_CHECKING:
     from handread.types import Cues, Logits, ModelInput
@@ -31,13 +34,27 @@ parameter network on one core) and hold four times the memory."""
 CUES = 4
 """Length of one size-and-position cue."""
 
+MOST_BYTES = 4 << 30
+"""Memory that all networks of a process may take at once; a small file can ask for any amount."""
+
+LONGEST_SECONDS = 60.0
+"""Time that a graph with a graph inside, which it runs many times, may take for `CHUNK` items."""
+
+ort.disable_telemetry_events()  # for builds that do not look at the environment, and programs that loaded it first
 ort.set_default_logger_severity(4)  # onnxruntime tells the terminal what Handread says in one sentence
+
+
+with contextlib.suppress(Exception):  # a program that loaded onnxruntime first has settled this
+    ort.create_and_register_allocator(
+        ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT),
+        ort.OrtArenaCfg({"max_mem": MOST_BYTES}),
+    )
 
 
 class Session:
     """A loaded network. Safe to share between threads."""
 
-    __slots__ = ("_session", "alphabet", "card", "name", "threads")
+    __slots__ = ("_repeats", "_session", "alphabet", "card", "name", "threads")
 
     def __init__(self, content: bytes, *, name: str = "the model", threads: int | None = None) -> None:
         """Load the `content` of an ONNX file; `name` is what errors call it.
@@ -49,7 +66,9 @@ class Session:
             raise ModelError(f"{threads} threads run nothing; give at least 1, or None for all cores")
         self.name = name
         self.threads = threads or _cores()
-        self._session = _open(content, name)
+        asked = check_asked(content, name)
+        self._repeats = SCAN in asked.operators
+        self._session = _open(content, name, repeats=self._repeats)
         self.card = _card(self._session, name)
         self.alphabet = Alphabet.of(self.card.alphabet)
         _check(self._session, self.card, name)
@@ -93,16 +112,23 @@ class Session:
         if self.card.has_cues:
             known = np.zeros((len(part), CUES), np.float32) if cues is None else cues[start : start + CHUNK]
             feeds["cues"] = np.ascontiguousarray(known)
+        limits = ort.RunOptions() if self._repeats else None
         try:
-            logits: Logits = self._session.run(["logits"], feeds)[0]
+            with _stopping(limits):
+                logits: Logits = self._session.run(["logits"], feeds, limits)[0]
         except Exception as error:  # onnxruntime's errors share no narrower base
+            if limits is not None and limits.terminate:
+                raise ModelError(
+                    f"{self.name} took longer than {LONGEST_SECONDS:g} s for {len(part)} items; use another network"
+                ) from None
             raise ModelError(f"{self.name} failed while running: {_first_line(error)}") from None
         return logits
 
 
 def read_card(content: bytes, *, name: str = "the model") -> ModelCard:
     """The card inside the `content` of an ONNX file; raises `ModelError` when there is none to read."""
-    return _card(_open(content, name), name)
+    asked = check_asked(content, name)
+    return _card(_open(content, name, repeats=SCAN in asked.operators), name)
 
 
 def _cores() -> int:
@@ -112,17 +138,36 @@ def _cores() -> int:
         return os.cpu_count() or 1
 
 
-def _open(content: bytes, name: str) -> Any:
+def check_asked(content: bytes, name: str) -> Asked:
+    """What an ONNX file asks for before it is opened; `ModelError` where Handread does not do it."""
     if not content:
         raise ModelError(f"{name} is empty (0 bytes); copy or export it again")
-    if _refers_outside(content):
+    try:
+        asked = asked_by(content)
+    except ValueError as error:
+        raise ModelError(f"{name} is not an ONNX file, or only a part of one ({error}); copy it again") from None
+    if asked.outside:
         raise ModelError(f"{name} keeps its weights in other files; export it as one file")
+    if asked.functions:
+        raise ModelError(f"{name} defines operators of its own; handread adopt makes a plain file of it")
+    endless = sorted(ENDLESS & asked.operators)
+    if endless:
+        raise ModelError(f"{name} has the operator {endless[0]}, which may never end; export it without")
+    return asked
+
+
+def _open(content: bytes, name: str, *, repeats: bool) -> Any:
     options = ort.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.use_env_allocators", "1")  # where MOST_BYTES holds
+    # What needs no input would be computed while the file is loaded, when nothing can stop it.
+    left_out = ["ConstantFolding"] if repeats else []
     try:
-        return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"], enable_fallback=0)
+        return ort.InferenceSession(
+            content, options, providers=["CPUExecutionProvider"], enable_fallback=0, disabled_optimizers=left_out
+        )
     except Exception as error:  # onnxruntime's errors share no narrower base
         text = _first_line(error)
         if "PROTOBUF" in text or "protobuf" in text:
@@ -130,25 +175,25 @@ def _open(content: bytes, name: str) -> Any:
         raise ModelError(f"{name} cannot be loaded by onnxruntime {ort.__version__}: {text}") from None
 
 
-def _refers_outside(content: bytes) -> bool:
-    """True when a tensor points to a file of its own.
-
-    Such an entry is TensorProto.external_data (field 13) that begins with the key "location". onnxruntime
-    would look for the file below the working directory, wherever that happens to be.
-    """
-    key = b"\x0a\x08location"
-    return any(0x6A in content[max(0, at - 3) : at - 1] for at in _places(content, key))
-
-
-def _places(content: bytes, key: bytes) -> Iterator[int]:
-    at = content.find(key)
-    while at >= 0:
-        yield at
-        at = content.find(key, at + 1)
+@contextlib.contextmanager
+def _stopping(limits: Any) -> Iterator[None]:
+    """Have a run with the options `limits` end after `LONGEST_SECONDS`; None costs nothing."""
+    if limits is None:
+        yield
+        return
+    clock = threading.Timer(LONGEST_SECONDS, setattr, (limits, "terminate", True))
+    clock.daemon = True
+    clock.start()
+    try:
+        yield
+    finally:
+        clock.cancel()
 
 
 def _first_line(error: Exception) -> str:
     text = str(error).strip() or type(error).__name__
+    if "Available memory of" in text:
+        return f"it needs more than {MOST_BYTES >> 30} GiB of memory"
     return text.splitlines()[0].removeprefix("[ONNXRuntimeError] : ")[:200]
 
 

@@ -18,6 +18,8 @@ WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 
 CHECKSUMS = "checksums.json"
 SUFFIX = ".onnx"
+LARGEST_BYTES = 1 << 30
+"""Largest file that is opened; protobuf itself ends at twice that."""
 
 
 def shipped() -> tuple[str, ...]:
@@ -51,12 +53,10 @@ def load(model: str | Path) -> bytes:
     Raises as `locate` does, and `ModelError` when the file cannot be read or is damaged.
     """
     path = locate(model)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror or error}") from None
-    if path.parent == WEIGHTS:  # 2 ms for 3 MB
-        recorded = checksums().get(path.name)
+    content = read_model(path)
+    real = path.resolve()
+    if real.parent == WEIGHTS:  # by whatever way it was named; 2 ms for 3 MB
+        recorded = checksums().get(real.name)
         if recorded is None:
             raise ModelError(f"{path} has no checksum in {CHECKSUMS}; install Handread again, or load a copy of it")
         if recorded != checksum(content):
@@ -64,6 +64,18 @@ def load(model: str | Path) -> bytes:
                 f"{path} is damaged: its checksum is not the one it was shipped with; install Handread again"
             )
     return content
+
+
+def read_model(path: Path) -> bytes:
+    """The bytes of the file there; raises `ModelError` when it cannot be read or has more than `LARGEST_BYTES`."""
+    try:
+        if path.stat().st_size > LARGEST_BYTES:
+            raise ModelError(f"{path} is larger than {LARGEST_BYTES >> 30} GiB, which no reader of characters is")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ModelError(f"{path} does not exist; check the path") from None
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror or error}") from None
 
 
 def checksums() -> dict[str, str]:
