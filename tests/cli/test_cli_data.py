@@ -71,6 +71,7 @@ def test_an_unknown_command_gets_a_suggestion(handread: Handread) -> None:
 
 def test_list_names_every_set_and_whether_it_is_here(handread: Handread, folder: Path) -> None:
     (folder / "usps").mkdir(parents=True)
+    (folder / "usps" / "train.bz2").touch()
     outcome = handread("data", "list")
     assert outcome.code == 0, outcome.err
     rows = {line.split()[0]: line.split()[-1] for line in outcome.out.splitlines() if line.strip()}
@@ -82,6 +83,7 @@ def test_list_names_every_set_and_whether_it_is_here(handread: Handread, folder:
 
 def test_list_as_json(handread: Handread, folder: Path) -> None:
     (folder / "mnist").mkdir(parents=True)
+    (folder / "mnist" / "mine.npz").touch()
     (folder / "qmnist").mkdir()
     (folder / "qmnist" / "qmnist-train-images-idx3-ubyte.gz.part").write_bytes(b"x")
     rows = {row["name"]: row for row in json.loads(handread("data", "list", "--json").out)}

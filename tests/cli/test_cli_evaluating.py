@@ -1,13 +1,21 @@
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from handread.card import ModelCard
+from handread.data.load import load_data
+from handread.evaluation import leak
+from handread.evaluation.leak import seen_list
+from handread.runtime.session import read_card
 
 Handread = Callable[..., Any]
 Draw = Callable[[str], Image.Image]
@@ -16,6 +24,11 @@ KEYS = {
     "model", "data", "n", "accuracy", "interval95", "top2", "top3", "case_insensitive", "merged", "nll",
     "ece", "refused", "seconds", "confusion", "alphabet",
 }  # fmt: skip
+
+
+@pytest.fixture
+def tiny_card(tiny_bytes: bytes) -> ModelCard:
+    return read_card(tiny_bytes)
 
 
 @pytest.fixture
@@ -62,6 +75,74 @@ def test_a_broken_picture_stops_it_unless_told_otherwise(handread: Handread, fol
     assert outcome.code == 0
     assert "broken.png" in outcome.err
     assert ": 6 characters" in outcome.out
+
+
+@pytest.fixture
+def run(
+    folder: Path,
+    tmp_path: Path,
+    build_model: Callable[..., Path],
+    tiny_card: ModelCard,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> Path:
+    """A run folder of the tiny network, trained, as its list says, on all of the folder but what lies in A."""
+    if "few" in request.node.name:
+        monkeypatch.setattr(leak, "SAMPLE", 1)
+    items = load_data(folder)
+    listed = seen_list(items.restricted("017").images)
+    (tmp_path / "run").mkdir()
+    listed.save(tmp_path / "run" / "seen.npz")
+    build_model(card=replace(tiny_card, seen=listed.sketch())).rename(tmp_path / "run" / "model.onnx")
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize(
+    ("place", "known"), [("run", "list"), ("run/model.onnx", "list"), ("alone.onnx", "list"), ("few.onnx", "sample")]
+)
+def test_what_was_trained_on_is_warned_of(
+    handread: Handread, folder: Path, run: Path, tmp_path: Path, place: str, known: str
+) -> None:
+    """By its run, by its card that holds all of so few, and by a card's sample of one."""
+    model = tmp_path / place
+    if not model.exists():
+        (run / "model.onnx").rename(model)
+    out, page = tmp_path / "out.json", tmp_path / "out.html"
+    outcome = handread("evaluate", model, "--data", folder, "--json", out, "--report", page)
+    assert outcome.code == 0, outcome.err
+    (warned,) = [line for line in outcome.err.splitlines() if "trained on" in line]
+    assert warned.startswith("handread: 6 of 6 items (100 %) were" if known == "list" else "handread: about 100 %")
+    assert warned.endswith("measure it on a test part or on other writers")
+    found = json.loads(out.read_text())["leak"]
+    assert (found["known"], found["trained_on"], found["n"]) == (known, 5, 6)
+    assert len(found["items"]) == (6 if known == "list" else 3)
+    assert html.escape(warned.removeprefix("handread: ").capitalize()[:40]) in page.read_text()
+
+
+def test_the_training_part_that_is_asked_for_is_no_surprise(
+    handread: Handread, folder: Path, run: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "parts").mkdir()
+    folder.rename(tmp_path / "parts" / "train")
+    outcome = handread("evaluate", run, "--data", tmp_path / "parts", "--split", "train", "--json", tmp_path / "o.json")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert json.loads((tmp_path / "o.json").read_text())["leak"]["same"]["found"] == 6
+
+
+def test_a_model_that_does_not_tell_warns_of_nothing(
+    handread: Handread, folder: Path, tmp_path: Path, tiny_model: Path
+) -> None:
+    outcome = handread("evaluate", tiny_model, "--data", folder, "--json", tmp_path / "out.json")
+    assert (outcome.code, outcome.err) == (0, "")
+    found = json.loads((tmp_path / "out.json").read_text())["leak"]
+    assert (found["known"], found["same"], found["items"]) == ("unknown", None, [])
+
+
+def test_a_damaged_list_is_named(handread: Handread, folder: Path, run: Path) -> None:
+    (run / "seen.npz").write_bytes(b"none")
+    outcome = handread("evaluate", run, "--data", folder)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "seen.npz is no list of what a run trained on" in outcome.err
 
 
 @pytest.mark.parametrize(

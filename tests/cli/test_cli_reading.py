@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from handread.cli.reading import as_text, natural
+from handread.cli.reading import as_text
 from handread.decode import reading_from
 from handread.types import Box, Candidate, Character
 
@@ -62,11 +62,6 @@ def test_a_folder_gives_its_pictures_at_any_depth_in_natural_order(
         str(folder / name) for name in ("2.png", "10.png", "deep/3.PNG")
     ]
     assert [line.split("\t")[1][0] for line in outcome.out.splitlines()] == ["7", "1", "0"]
-
-
-def test_natural_order_of_numbers_in_names() -> None:
-    names = ["b2", "a10", "a9", "a", "10", "9", "a9b10", "a9b9"]
-    assert sorted(names, key=natural) == ["9", "10", "a", "a9", "a9b9", "a9b10", "a10", "b2"]
 
 
 def test_a_picture_on_the_standard_input(handread: Handread, folder: Path, tiny_model: Path) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import json
 import shutil
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,6 +20,7 @@ from handread.cli import examples as bundled
 from handread.cli.main import group
 from handread.errors import DataError, ImageError
 from handread.types import Box, Candidate, Character, Reading
+from tests.conftest import module_at
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -71,14 +70,7 @@ def rows(result: Result) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def drawing() -> ModuleType:
-    path = REPOSITORY / "examples" / "draw_examples.py"
-    spec = importlib.util.spec_from_file_location("draw_examples", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["draw_examples"] = module
-    spec.loader.exec_module(module)
-    return module
+    return module_at(REPOSITORY / "examples" / "draw_examples.py")
 
 
 def test_all_right(reader: type[KnowingReader], tmp_path: Path) -> None:

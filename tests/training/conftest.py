@@ -1,39 +1,16 @@
-"""Training needs its extra: without it every file here is skipped, and says so."""
+"""A set of a few signs that the smallest network learns in a second."""
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-MISSING = [name for name in ("torch", "onnx", "safetensors") if importlib.util.find_spec(name) is None]
-
-
-class _Skipped(pytest.Module):
-    def collect(self) -> Any:
-        pytest.skip(f"{', '.join(MISSING)} absent; pip install 'handread[train]'")
-
-
-def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
-    return _Skipped.from_parent(parent, path=module_path) if MISSING else None
-
 
 @pytest.fixture(autouse=True, scope="session")
-def _one_thread() -> Iterator[None]:
-    """Tiny networks lose more by waiting for a second thread than they gain."""
-    if MISSING:
-        yield
-        return
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def _one_thread(one_thread: None) -> None:
+    """For all that trains."""
 
 
 RECIPE = """

@@ -89,7 +89,10 @@ def test_a_run_is_like_any_other(name: str, prepared: Prepared, tmp_path: Path) 
     assert (reader.card.name, reader.card.recipe, reader.card.data) == (name, "mine.toml", prepared.sources)
     labels, _ = reader.classify(signs(30, seed=5)[0])
     assert (labels == np.arange(30) % 3).mean() > 0.7
-    assert {file.name for file in tmp_path.iterdir()} == {"model.onnx", "history.csv", "environment.json"}
+    assert {file.name for file in tmp_path.iterdir()} == {"model.onnx", "seen.npz", "history.csv", "environment.json"}
+    (tmp_path / "again").mkdir()
+    again = train_baseline(recipe(name), prepared, "mine.toml", tmp_path / "again", Watcher())
+    assert again.read_bytes() == path.read_bytes()
 
 
 @pytest.mark.parametrize("classes", [2, 3])

@@ -76,7 +76,7 @@ def test_damage_is_refused_in_one_sentence(saved: Path) -> None:
     ]  # fmt: skip
     for data in damaged:
         saved.write_bytes(data)
-        with pytest.raises(ModelError, match=r"damaged.*start without --resume") as caught:
+        with pytest.raises(ModelError, match=r"damaged.*remove it and begin again, or choose another folder") as caught:
             load_checkpoint(saved)
         assert "\n" not in str(caught.value)
 

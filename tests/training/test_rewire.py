@@ -12,7 +12,6 @@ from onnx import TensorProto, helper, numpy_helper
 from handread.card import ModelCard
 from handread.errors import ModelError
 from handread.runtime.session import Session
-from handread.training import rewire
 from handread.training.rewire import Wiring, layouts, read_foreign, softmax_before, wired
 
 CARD = ModelCard(name="f", version="1", alphabet="012", height=8, width=8, ink_side=6)
@@ -242,12 +241,6 @@ def test_what_cannot_be_used_is_refused(change: Callable[[onnx.ModelProto], obje
 def test_what_is_no_onnx_file_is_refused(content: bytes) -> None:
     with pytest.raises(ModelError, match=r"f\.onnx is not an ONNX file, or only a part of one"):
         read_foreign(content, "f.onnx")
-
-
-def test_a_file_that_is_too_large_is_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rewire, "LARGEST_BYTES", 100)
-    with pytest.raises(ModelError, match="Handread opens files up to"):
-        read_foreign(model().SerializeToString(), "f.onnx")
 
 
 def test_a_loop_of_copies_ends() -> None:

@@ -13,17 +13,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from handread.data.atomic import ENDING
 from handread.errors import ConfigError, DataError, HandreadError, ModelError
 from handread.recognizer import Recognizer
 from handread.runtime.session import Session
 from handread.training.checkpoint import load_checkpoint
 from handread.training.config import config_to, load_recipe
 from handread.training.loop import Epoch
-from handread.training.run import BEST, CHECKPOINT, export_run, pack_run, train_recipe
+from handread.training.run import BEST, CHECKPOINT, PREVIOUS, export_run, pack_run, train_recipe
 from handread.training.watcher import Watcher
 
-FILES = {"config.json", "environment.json", "architecture.json", "sources.json", "history.csv", "curves.png",
-         CHECKPOINT, "model.onnx", "report.html"}  # fmt: skip
+FILES = {"config.json", "recipe.toml", "environment.json", "architecture.json", "sources.json", "history.csv",
+         "record.json", "curves.png", CHECKPOINT, "seen.npz", "model.onnx", "report.html"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,9 @@ def test_a_run_folder_is_whole(run: Path, shop: Path) -> None:
     environment = json.loads((run / "environment.json").read_text())
     assert environment["parameters"] == 1_583
     (source,) = json.loads((run / "sources.json").read_text())
+    checksum = source.pop("sha256")
     assert source == {"name": "signs.npz", "count": 96, "licence": "none", "source": ""}
+    assert (len(checksum), (run / "recipe.toml").read_text()) == (64, (shop / "tiny.toml").read_text())
 
 
 def test_the_history_has_a_row_an_epoch(run: Path) -> None:
@@ -89,7 +92,7 @@ def test_a_run_asked_to_stop_saves_all_and_goes_on_to_the_same_weights(run: Path
     out, asked = tmp_path / "stopped", iter([False] * 7 + [True])
     recipe, options = shop / "tiny.toml", ["epochs=10"]
     assert train_recipe(recipe, str(shop), out, options, watcher=Watcher(stop=lambda: next(asked))) is None
-    assert {path.name for path in out.iterdir()} == FILES - {"model.onnx", "report.html"}
+    assert {path.name for path in out.iterdir()} == FILES - {"seen.npz", "model.onnx", "report.html"} | {PREVIOUS}
     assert train_recipe(recipe, str(shop), out, options, resume=True) == out / "model.onnx"
     assert (out / "model.onnx").read_bytes() == (run / "model.onnx").read_bytes()
 
@@ -112,7 +115,7 @@ def test_a_full_disk_keeps_the_last_checkpoint_and_the_run_goes_on(
         train_recipe(recipe, str(shop), out, options)
     monkeypatch.undo()
     assert load_checkpoint(out / CHECKPOINT).epoch >= 1
-    assert not [path for path in out.iterdir() if path.suffix == ".part"]
+    assert not [path for path in out.iterdir() if path.name.endswith(ENDING)]
     train_recipe(recipe, str(shop), out, options, resume=True)
     assert (out / "model.onnx").read_bytes() == (run / "model.onnx").read_bytes()
 

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from handread.errors import ConfigError
+from handread.evaluation.leak import FILE, SeenList
 from handread.runtime.session import Session
 from handread.training.run import train_recipe
+from handread.training.seen import lists_of
 from handread.training.watcher import Watcher
 
 OPTIONS = ["members=2", "epochs=3", "seed=5"]
@@ -43,6 +45,18 @@ def test_the_model_is_their_mean_with_a_card_of_its_own(run: Path) -> None:
     assert "validation accuracy, signs.npz" in card.scores
     assert (run / "config.json").exists()
     assert (run / "sources.json").exists()
+
+
+def test_together_they_tell_what_each_saw(run: Path) -> None:
+    """Each holds out others."""
+    members = [run / f"member-{k}" for k in (1, 2)]
+    first, second = (SeenList.load(member / FILE) for member in members)
+    both = SeenList.load(run / FILE)
+    assert np.array_equal(both.images, np.union1d(first.images, second.images))
+    assert both.count == first.count + second.count == 192
+    assert Session.from_bytes((run / "model.onnx").read_bytes()).card.seen == both.sketch()
+    assert lists_of(members) is not None
+    assert lists_of([*members, run / "nowhere"]) is None
 
 
 def test_a_stopped_run_goes_on_with_the_member_it_was_at(run: Path, shop: Path, tmp_path: Path) -> None:

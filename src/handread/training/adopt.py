@@ -27,9 +27,9 @@ from handread.evaluation.metrics import negative_log_likelihood
 from handread.frame import Frame
 from handread.imaging.glyph import normalise
 from handread.runtime.session import Session
+from handread.runtime.store import read_model
 from handread.training.calibrate import Judged, calibrate, fit_temperature
 from handread.training.rewire import (
-    LARGEST_BYTES,
     Foreign,
     Wiring,
     declared_columns,
@@ -145,7 +145,7 @@ def adopt(
     Raises `ModelError` for a file that cannot be used or answers something else than the alphabet, `DataError` for
     data that cannot be read or holds nothing of the alphabet; nothing is written then.
     """
-    foreign = read_foreign(_content(source), source.name)
+    foreign = read_foreign(read_model(source), source.name)
     _check_classes(foreign, order.alphabet, source.name)
     detail = _detailed(order)
     loaded = load_data(data, split=split, progress=progress, skip_broken=skip_broken, frame=detail)
@@ -222,16 +222,6 @@ def _affordable(session: Session, inputs: npt.NDArray[np.uint8]) -> int:
     session.run(few)
     each = (time.perf_counter() - start) / len(few)
     return int(min(_CHOOSE_BY, max(FEW, _SECONDS / each)))
-
-
-def _content(source: Path) -> bytes:
-    try:
-        with source.open("rb") as file:
-            return file.read(LARGEST_BYTES + 1)  # one byte too many is told by read_foreign
-    except FileNotFoundError:
-        raise ModelError(f"{source} does not exist; check the path") from None
-    except OSError as error:
-        raise ModelError(f"{source} cannot be read: {error.strerror or error}") from None
 
 
 def _check_classes(foreign: Foreign, alphabet: Alphabet, name: str) -> None:

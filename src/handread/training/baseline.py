@@ -12,7 +12,6 @@ import importlib
 import io
 import json
 import os
-import platform
 import time
 import warnings
 from collections.abc import Callable
@@ -23,12 +22,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-import handread
 from handread.alphabet import Alphabet
 from handread.card import ModelCard
 from handread.data.atomic import write_atomic
 from handread.decode import probabilities
 from handread.errors import ConfigError, MissingExtraError, ModelError
+from handread.evaluation.leak import FILE as SEEN
+from handread.evaluation.leak import seen_list
 from handread.evaluation.metrics import negative_log_likelihood
 from handread.frame import MNIST_FRAME
 from handread.registry import Registry
@@ -39,6 +39,7 @@ from handread.training.calibrate import Judged
 from handread.training.config import AugmentConfig, BaselineConfig, TrainConfig
 from handread.training.loop import Epoch
 from handread.training.rewire import Wiring, read_foreign, wired
+from handread.training.surroundings import surroundings
 
 if TYPE_CHECKING:
     from handread.training.sources import Prepared
@@ -153,10 +154,11 @@ def train_baseline(config: TrainConfig, prepared: Prepared, recipe: str, out: Pa
     seconds = time.perf_counter() - start
     foreign = read_foreign(fitted.graph, config.network)
     wiring = Wiring("flat", 1, 0.0, fitted.ink, fitted.output, floor=FLOORS[0] if fitted.shares else 0.0)
+    seen = seen_list(_pictures(pixels))
     card = ModelCard(
         name=config.name, version=config.version, alphabet="".join(alphabet),
         height=FRAME.height, width=FRAME.width, ink_side=FRAME.ink, centre=FRAME.centre,
-        data=prepared.sources, recipe=recipe,
+        data=prepared.sources, recipe=recipe, seen=seen.sketch(),
     )  # fmt: skip
     session = Session.from_bytes(wired(foreign, wiring, card))
     judged = {name: Judged(session.run(p.images), p.labels) for name, p in prepared.validation.items() if len(p)}
@@ -169,6 +171,7 @@ def train_baseline(config: TrainConfig, prepared: Prepared, recipe: str, out: Pa
     check_same(content, example, session.run(example), wiring)
     path = out / "model.onnx"
     write_atomic(path, content)
+    seen.save(out / SEEN)
     epoch = Epoch(
         epoch=1, loss=_loss(learnt), accuracy=accuracy, losses={name: _loss(p) for name, p in judged.items()},
         learning_rate=0.0, images_per_second=len(pixels) / max(seconds, 1e-9), seconds=seconds, best=True,
@@ -181,12 +184,7 @@ def train_baseline(config: TrainConfig, prepared: Prepared, recipe: str, out: Pa
 
 def environment(model_bytes: int) -> dict[str, object]:
     """Versions and machine, for the record."""
-    return {
-        "handread": handread.__version__,
-        "scikit-learn": _module("sklearn").__version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-        "machine": platform.machine(),
+    return surroundings("scikit-learn", "scipy", "skl2onnx") | {
         "device": "cpu",
         "threads": os.cpu_count() or 1,
         "model bytes": model_bytes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,11 +13,15 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from handread.data.atomic import write_atomic
+from handread.data.atomic import link_atomic, write_atomic
 from handread.errors import ConfigError, ModelError
 
 FORMAT = 2
 """1 knew no place inside an epoch and no plateau; such a file is still understood."""
+
+
+class DamagedError(ModelError):
+    """The bytes of a checkpoint are not those that were written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +35,17 @@ class Checkpoint:
     """Configuration, checksum of the data, history."""
 
 
-def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write one file; a crash leaves the old one whole."""
-    header = json.dumps({"format": FORMAT, "epoch": checkpoint.epoch, "facts": checkpoint.facts})
+def save_checkpoint(path: Path, checkpoint: Checkpoint, *, before: Path | None = None) -> None:
+    """Write one file; a crash leaves the old one whole, and `before` is where it stays when the new one is there.
+
+    On disks without hard links there is no `before`.
+    """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}
-    write_atomic(path, save(tensors, metadata={"handread": header}))
+    header = {"format": FORMAT, "epoch": checkpoint.epoch, "facts": checkpoint.facts}
+    data = save(tensors, metadata={"handread": json.dumps(header | {"sha256": _digest(header, tensors)})})
+    if before is not None:
+        link_atomic(path, before)
+    write_atomic(path, data)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -49,17 +60,31 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def parse_checkpoint(data: bytes, path: Path) -> Checkpoint:
-    """A checkpoint from the bytes of `path`; raises `ModelError` when they are damaged or from a newer format."""
+    """A checkpoint from the bytes of `path`; raises `DamagedError`, or `ModelError` when it is from a newer format."""
     try:
         size = int.from_bytes(data[:8], "little")
         header = json.loads(json.loads(data[8 : 8 + size])["__metadata__"]["handread"])
         tensors = load(data)
         found, epoch, facts = int(header["format"]), int(header["epoch"]), dict(header["facts"])
+        written = header.pop("sha256", "")  # version 0.1 wrote none
+        if found <= FORMAT and written and written != _digest(header, tensors):
+            raise ValueError("what it holds is not what was written")
     except Exception as error:
-        raise ModelError(f"the checkpoint {path} is damaged ({error}); start without --resume") from None
+        raise DamagedError(
+            f"the checkpoint {path} is damaged ({error}); remove it and begin again, or choose another folder"
+        ) from None
     if found > FORMAT:
         raise ModelError(f"the checkpoint {path} has format {found}; upgrade Handread to resume it")
     return Checkpoint(epoch, tensors, facts)
+
+
+def _digest(header: Mapping[str, object], tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of all that is said, names and numbers, hexadecimal."""
+    digest = hashlib.sha256(json.dumps(header).encode())
+    for name in sorted(tensors):
+        digest.update(name.encode() + b"\0")
+        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -74,7 +99,14 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what `optimizer_tensors` gave."""
+    """Put back what `optimizer_tensors` gave; raises `ModelError` when it is of another optimizer or network."""
+    try:
+        _restore_optimizer(optimizer, tensors)
+    except (ValueError, LookupError, TypeError, RuntimeError) as error:
+        raise ModelError(f"the checkpoint holds no state of this optimizer ({error}); choose another folder") from None
+
+
+def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
@@ -101,11 +133,14 @@ def random_tensors(device: torch.device) -> dict[str, Tensor]:
 
 
 def restore_random(device: torch.device, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what `random_tensors` gave; older checkpoints have none."""
-    if "random.cpu" in tensors:
-        torch.set_rng_state(tensors["random.cpu"])
-    if device.type == "cuda" and "random.cuda" in tensors:
-        torch.cuda.set_rng_state(tensors["random.cuda"], device)
+    """Put back what `random_tensors` gave, `ModelError` where it is something else; older checkpoints have none."""
+    try:
+        if "random.cpu" in tensors:
+            torch.set_rng_state(tensors["random.cpu"])
+        if device.type == "cuda" and "random.cuda" in tensors:
+            torch.cuda.set_rng_state(tensors["random.cuda"], device)
+    except (RuntimeError, TypeError) as error:
+        raise ModelError(f"the checkpoint holds no state of a generator ({error}); choose another folder") from None
 
 
 def network_tensors(prefix: str, network: nn.Module) -> dict[str, Tensor]:

@@ -26,7 +26,7 @@ def draw_curves(history: Sequence[dict[str, float]], path: Path, *, title: str) 
     _lines(left, epochs, history, "loss", "loss, nats", {"loss": "training"})
     _lines(right, epochs, history, "accuracy", "errors, %", {})
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
+    figure.savefig(buffer, format="png", metadata={"Software": None})
     write_atomic(path, buffer.getvalue())
 
 

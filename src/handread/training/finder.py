@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from handread.data.atomic import write_atomic
+from handread.data.atomic import make_folder, write_atomic
 from handread.training.config import TrainConfig
 from handread.training.loop import Trainer
 from handread.training.sources import TrainingSet
@@ -75,7 +75,7 @@ def save_finding(found: Finding, folder: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     rows = [f"{rate:.6g},{loss:.6g}" for rate, loss in zip(found.rates, found.losses, strict=True)]
     write_atomic(folder / "learning_rate.csv", "\n".join(["learning_rate,loss", *rows, ""]).encode())
     figure = Figure(figsize=(6, 3.6), dpi=120, layout="constrained")
@@ -90,5 +90,5 @@ def save_finding(found: Finding, folder: Path) -> None:
     axes.grid(color="#d9d9d9", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
+    figure.savefig(buffer, format="png", metadata={"Software": None})
     write_atomic(folder / "learning_rate.png", buffer.getvalue())

@@ -19,6 +19,7 @@ from handread.data.load import load_data
 from handread.data.reader import TRAINING
 from handread.data.split import split_off
 from handread.errors import DataError, ModelError
+from handread.evaluation.leak import joined_sketch, seen_list
 from handread.imaging.strokes import CHARACTERS
 from handread.networks.base import Network
 from handread.networks.build import build_network
@@ -127,6 +128,7 @@ def learn(
         has_none=old_card.has_none, has_cues=old_card.has_cues,
         data=(*old_card.data, DataSource(items.name, len(items), "", "learned on top")),
         recipe=f"handread learn, from {old_card.name} {old_card.version}", scores=scores, licence=old_card.licence,
+        seen=joined_sketch(old_card.seen, seen_list(own.images).sketch()),
     ).with_frame(old_card.frame)  # fmt: skip
     export_network(network, card, out)
     return Learned(out, len(items), 0 if held is None else len(held), before, after, share, new, items.skipped)

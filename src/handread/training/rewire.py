@@ -6,7 +6,7 @@ graph and what Handread wants (logits, any number at once) behind it. The foreig
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +16,11 @@ import onnx
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, inliner, numpy_helper
 
 from handread.card import METADATA_KEY, ModelCard
-from handread.errors import ModelError
+from handread.errors import ModelError, shown
+from handread.runtime.wire import ENDLESS
 
-LARGEST_BYTES = 1 << 30
-"""Largest file that is opened; protobuf itself ends at twice that."""
+MOST_NODES = 100_000
+"""Most operators in one file, its functions written out; the largest networks for pictures have some thousands."""
 OLDEST_OPSET = 9
 """Older graphs lack the operators that are put around them."""
 LAYOUTS = ("NHWC", "NCHW", "NHW", "flat")
@@ -28,7 +29,10 @@ LAYOUTS = ("NHWC", "NCHW", "NHW", "flat")
 _DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 _FLOATS: dict[int, str] = {TensorProto.FLOAT: "float32", TensorProto.DOUBLE: "float64", TensorProto.FLOAT16: "float16"}
 _WHOLE: dict[int, str] = {TensorProto.UINT8: "uint8", TensorProto.INT32: "int32", TensorProto.INT64: "int64"}
+_TAKERS = ("Identity", "Cast", "Softmax", "ZipMap")
 _PREFIX = "foreign/"
+_MOST_CALLS = 50
+"""Functions that call one another in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +95,24 @@ class Wiring:
 def read_foreign(content: bytes, name: str) -> Foreign:
     """Check the `content` of a foreign ONNX file; `name` is what errors call it.
 
-    Raises `ModelError` for a file that is too large, damaged, keeps weights in other files, has operators of its own,
-    is too old, or takes anything but one array of numbers.
+    Raises `ModelError` for a file that is damaged, keeps weights in other files, has operators of its own or such as may
+    never end, is too old, or takes anything but one array of numbers.
     """
-    if len(content) > LARGEST_BYTES:
-        raise ModelError(
-            f"{name} has {len(content) / 1e9:.1f} GB; Handread opens files up to {LARGEST_BYTES / 1e9:.1f} GB"
-        )
     try:
         model = onnx.load_from_string(content)
     except Exception as error:  # protobuf's errors share no public base
         raise ModelError(f"{name} is not an ONNX file, or only a part of one ({type(error).__name__})") from None
     if not model.graph.node:
         raise ModelError(f"{name} is not an ONNX file, or only a part of one: there is no operator in it")
+    try:
+        return _understood(model, name)
+    except (IndexError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise ModelError(f"{name} is damaged ({str(error)[:100]}); export it again") from None
+
+
+def _understood(model: ModelProto, name: str) -> Foreign:
     if model.functions:
+        _check_functions(model, name)
         model = inliner.inline_local_functions(model)
     _refuse_foreign_parts(model, name)
     opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 0)
@@ -281,7 +289,10 @@ def _open_batch(graph: GraphProto, batch: int | None) -> None:
         if node.op_type == "Constant" and node.output[0] in shapes:
             holders += [a.t for a in node.attribute if a.name == "value"]
     for tensor in holders:
-        sizes = numpy_helper.to_array(tensor).copy()
+        try:
+            sizes = numpy_helper.to_array(tensor).copy()
+        except (ValueError, TypeError):  # onnxruntime says what is wrong with it
+            continue
         if sizes.ndim == 1 and len(sizes) and sizes[0] == batch:
             sizes[0] = 0 if (sizes == -1).any() else -1
             tensor.CopyFrom(numpy_helper.from_array(sizes, tensor.name))
@@ -334,15 +345,44 @@ def _every_tensor(graph: GraphProto) -> Iterator[TensorProto]:
 
 
 def _refuse_foreign_parts(model: ModelProto, name: str) -> None:
-    own = sorted({node.domain for node in _every_node(model.graph)} - _DOMAINS)
+    nodes = list(_every_node(model.graph))
+    if len(nodes) > MOST_NODES:
+        raise ModelError(f"{name} has {len(nodes):,} operators; Handread takes up to {MOST_NODES:,}")
+    endless = sorted({node.op_type for node in nodes} & ENDLESS)
+    if endless:
+        raise ModelError(f"{name} has the operator {endless[0]}, which may never end; export it without")
+    if not all(node.output and (all(node.input[:1]) if node.input else node.op_type not in _TAKERS) for node in nodes):
+        raise ModelError(f"{name} is damaged: an operator in it gives nothing or begins with nothing; export it again")
+    own = sorted({node.domain for node in nodes} - _DOMAINS)
     if own:
         raise ModelError(
-            f"{name} has operators of {', '.join(map(repr, own))}, which Handread does not run; export it with the "
+            f"{name} has operators of {shown(own)[1:-1]}, which Handread does not run; export it with the "
             "standard operators of ONNX alone"
         )
     for tensor in _every_tensor(model.graph):
         if tensor.data_location == TensorProto.EXTERNAL or tensor.external_data:
             raise ModelError(f"{name} keeps its weights in other files; export it as one file")
+
+
+def _check_functions(model: ModelProto, name: str) -> None:
+    """Raise `ModelError` where putting the functions of a file into its graph would not end, or double it for ever."""
+    functions = {(function.domain, function.name): function for function in model.functions}
+    sizes: dict[tuple[str, str], int] = {}
+
+    def size(nodes: Iterable[NodeProto], above: tuple[tuple[str, str], ...]) -> int:
+        total = 0
+        for node in nodes:
+            key = (node.domain, node.op_type)
+            if key in above or len(above) > _MOST_CALLS:
+                raise ModelError(f"{name} has a function {shown(node.op_type)} that calls itself; export it again")
+            if key in functions and key not in sizes:
+                sizes[key] = size(functions[key].node, (*above, key))
+            total += sizes.get(key, 1) + sum(size(inner.node, above) for inner in _subgraphs(node))
+            if total > MOST_NODES:
+                raise ModelError(f"{name} unfolds to more than {MOST_NODES:,} operators; export it without functions")
+        return total
+
+    size(model.graph.node, ())
 
 
 def _only_input(graph: GraphProto, name: str) -> ValueInfoProto:

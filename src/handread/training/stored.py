@@ -102,3 +102,16 @@ def content(images: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
         yield from images.content()
     else:
         yield images
+
+
+def part_of(images: npt.NDArray[np.uint8], first: int, last: int) -> npt.NDArray[np.uint8]:
+    """Rows `first` to `last` (exclusive) of `images`; what is stored stays so where they are a whole part of it."""
+    if isinstance(images, _Joined):
+        start = 0
+        for part in images.parts:
+            if (start, start + len(part)) == (first, last):
+                return part
+            start += len(part)
+    if (first, last) == (0, len(images)):
+        return images
+    return images[first:last]

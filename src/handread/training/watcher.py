@@ -17,6 +17,8 @@ class Watcher:
     """A source is being loaded."""
     skipped: Callable[[Sequence[str], int], None] = lambda names, kept: None
     """These pictures cannot be read and are left out; so many others are kept."""
+    fell_back: Callable[[str], None] = lambda sentence: None
+    """The newest checkpoint is damaged and the run goes on from an older one."""
     begin: Callable[[TrainConfig, int, int], None] = lambda config, images, epochs_done: None
     """The training begins, or goes on after some epochs."""
     step: Callable[[int, int, int], None] = lambda epoch, done, total: None
