@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import math
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.child import child, measured_on
 from benchmarks.results import RESULTS, ROOT, Row, markdown
 
 FILE = RESULTS / "growth.csv"
@@ -44,12 +44,12 @@ TURN_SECONDS = 2.0
 
 def measure(sizes: Mapping[str, Sequence[float]], turns: int, model: str, say: Callable[[str], None]) -> list[Row]:
     """One row a point; `say` hears of each."""
-    machine, versions, _ = _child("from benchmarks.reading import describe; describe()").splitlines()
+    machine, versions, _ = measured_on()
     rows: list[Row] = []
     for road, chosen in sizes.items():
         for n in chosen:
             code = "from benchmarks.growth import point; point(*sys.argv[1:])"
-            seconds, peak, done = _child(code, road, f"{n:g}", str(turns), model).split()
+            seconds, peak, done = child(code, road, f"{n:g}", str(turns), model).split()
             values = (road, f"{n:g}", f"{float(seconds):.6f}", f"{float(peak):.1f}", done, model, machine, versions)
             rows.append(dict(zip(COLUMNS, values, strict=True)))
             say(f"{road:11} {n:>9,g} {1e3 * float(seconds):12.2f} ms {float(peak):8.0f} MB")
@@ -140,7 +140,7 @@ def _photo(count: int, width: int, height: int, turns: int, model: str) -> list[
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "photo.jpg")
         code = "from benchmarks.growth import draw; draw(*sys.argv[1:])"
-        _child(code, str(count), str(width), str(height), str(path))
+        child(code, str(count), str(width), str(height), str(path))
         reader, data = Recognizer(model), path.read_bytes()
         return _repeated(lambda: reader.read(data, alphabet="digits"), turns)
 
@@ -181,12 +181,3 @@ def _peak_mb() -> float:
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
-
-
-def _child(code: str, *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", f"import sys; {code}", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    return done.stdout

@@ -171,7 +171,7 @@ def measure(plan: Plan, say: Say) -> list[Row]:
                 f"{one.measure:15} {one.peer:33} {one.model:14} {one.peer_value:12.4f} {one.ours:12.4f} {one.ratio:8.2f} x"
             )
             found.append(one)
-    return rows(found, *_described(python))
+    return rows(found, *described(python))
 
 
 def rows(found: Sequence[Found], machine: str, versions: str) -> list[Row]:
@@ -256,8 +256,7 @@ def _pip(python: Path, *what: str) -> bool:
 def start(plan: Plan, python: Path, threads: int, names: Sequence[str], say: Say) -> dict[str, Worker]:
     """Workers by name, those of our models by the model's; a peer that does not start is named and left out."""
     made: dict[str, Worker] = {}
-    digits = str(plan.folder / "digits.npy")
-    limits = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+    digits, limits = str(plan.folder / "digits.npy"), _limits(threads)
     for name in names:
         try:
             made[name] = Worker([str(python), str(HERE / "worker.py"), name, str(threads), digits], limits)
@@ -267,6 +266,16 @@ def start(plan: Plan, python: Path, threads: int, names: Sequence[str], say: Say
         ours = {**limits, "HANDREAD_BENCHMARK_MODEL": model}
         made[model] = Worker([sys.executable, str(HERE / "worker.py"), "handread", str(threads), digits], ours)
     return made
+
+
+def trainer(python: Path, name: str, threads: int, data: Path) -> Worker:
+    """A library that trains on a .npz file (benchmarks/peers/trainer.py), run by `python`; raises `WorkerError` where it
+    does not start."""
+    return Worker([str(python), str(HERE / "trainer.py"), name, str(threads), str(data)], _limits(threads))
+
+
+def _limits(threads: int) -> dict[str, str]:
+    return {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
 
 
 def alternate(
@@ -471,19 +480,24 @@ def _program() -> list[str]:
     return [str(script)] if script.is_file() else [sys.executable, "-m", "handread"]
 
 
-def _described(python: Path) -> tuple[str, str]:
+def described(python: Path) -> tuple[str, str]:
     """The machine, and the versions of ours and of the peers."""
     machine, versions = _own("describe").splitlines()
-    code = ("from importlib.metadata import version, PackageNotFoundError\nimport sys\nfor name in sys.argv[1:]:\n"
-            "  try: print(name, version(name))\n  except PackageNotFoundError: pass")  # fmt: skip
     names = [line.partition("==")[0] for line in (HERE / "requirements.txt").read_text(encoding="utf-8").split()]
-    told = subprocess.run([str(python), "-c", code, *names, "keras"], capture_output=True, text=True, check=True)
+    told = packages(python, *names, "keras")
     tesseract = ""
     if shutil.which("tesseract"):
         said = subprocess.run(["tesseract", "--version"], capture_output=True, text=True, check=True)
         tesseract = (said.stdout or said.stderr).splitlines()[0]
-    peers = [line for line in [*told.stdout.splitlines(), tesseract] if line]
-    return machine, f"{versions}; beside it {'; '.join(peers)}"
+    return machine, f"{versions}; beside it {'; '.join(part for part in (told, tesseract) if part)}"
+
+
+def packages(python: Path, *names: str) -> str:
+    """Name and version of those of the packages that `python` has."""
+    code = ("from importlib.metadata import version, PackageNotFoundError\nimport sys\nfor name in sys.argv[1:]:\n"
+            "  try: print(name, version(name))\n  except PackageNotFoundError: pass")  # fmt: skip
+    told = subprocess.run([str(python), "-c", code, *names], capture_output=True, text=True, check=True)
+    return "; ".join(told.stdout.splitlines())
 
 
 def _own(what: str, *arguments: str) -> str:

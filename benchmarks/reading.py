@@ -13,7 +13,6 @@ start of a child down to that child's peak, so the measuring process must be sma
 from __future__ import annotations
 
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -23,7 +22,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.results import RESULTS, ROOT, Row, markdown
+from benchmarks.child import child, measured_on
+from benchmarks.results import RESULTS, Row, markdown
 
 FILE = RESULTS / "reading.csv"
 COLUMNS = ("measure", "value", "unit", "runs", "machine", "versions", "weights")
@@ -54,15 +54,15 @@ class Run:
 def measure(runs: int, say: Callable[[str], None]) -> list[Row]:
     """One row a measure; `say` hears of each."""
     with tempfile.TemporaryDirectory() as folder:
-        _child("from benchmarks.reading import draw; draw(sys.argv[1])", folder)
+        child("from benchmarks.reading import draw; draw(sys.argv[1])", folder)
         found = _processes(Path(folder), runs)
-        inside = _child(
+        inside = child(
             "from benchmarks.reading import inside; inside(sys.argv[1], int(sys.argv[2]))", folder, str(runs)
         )
     for line in inside.splitlines():
         name, value = line.split()
         found[name] = float(value)
-    machine, versions, weights = _child("from benchmarks.reading import describe; describe()").splitlines()
+    machine, versions, weights = measured_on()
     rows: list[Row] = []
     for name in TITLES:
         unit = UNITS[name]
@@ -134,15 +134,6 @@ def timed(command: list[str]) -> Run:
     return Run(seconds, usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3))
 
 
-def _child(code: str, *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", f"import sys; {code}", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    return done.stdout
-
-
 def draw(folder: str) -> None:
     """In a child: one.png, one-photo.jpg and page-photo.jpg by the project's own pen."""
     import cv2
@@ -187,26 +178,3 @@ def inside(folder: str, runs: str) -> None:
             turns.append(time.perf_counter() - start)
         print(name, 1e3 * statistics.median(turns) / items)
     print("weights-size", len(store.load("handread")) / 1e6)
-
-
-def describe() -> None:
-    """In a child: three lines, the machine, the versions, the weights."""
-    import hashlib
-    from importlib.metadata import version
-
-    from handread.runtime import store
-
-    names = ("numpy", "onnxruntime", "opencv-python-headless", "pillow", "handread")
-    print(f"{_processor()}, {os.cpu_count()} cores, {platform.system()}")
-    print("; ".join([f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in names)]))
-    print(hashlib.sha256(store.load("handread")).hexdigest()[:12])
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return " ".join(line.partition(":")[2].split())
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

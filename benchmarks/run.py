@@ -17,13 +17,16 @@ from benchmarks import (
     growth,
     mnist_accuracy,
     mnist_errors,
+    mnist_tiny,
     notebooks,
     peers,
     reading,
     refusal,
     scale,
     serving,
+    speedrun,
     stress,
+    training,
 )
 from benchmarks.results import README, update_page, write_csv
 
@@ -53,6 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     record.add_argument("--runs", type=Path, required=True, metavar="RUNS", help="where runs are kept and go on")
     record.add_argument("--seeds", type=int, default=5, help="single networks, the ensemble's members; default 5")
     record.add_argument("--distil", action="store_true", help="train one network on the ensemble's answers too")
+    least = names.add_parser("mnist-tiny", help="MNIST in less than 8,000 parameters; into docs/accuracy.md too")
+    least.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="MNIST's four files")
+    least.add_argument("--runs", type=Path, required=True, metavar="RUNS", help="where runs are kept and go on")
+    least.add_argument("--seeds", type=int, default=5, help="networks, default 5")
     many = names.add_parser("scale", help="millions of pictures on threads and on Ray; into docs/scale.md too")
     many.add_argument("--pictures", type=int, default=4000, help="of each kind, for rates and equality; default 4000")
     many.add_argument("--runs", type=int, default=5, help="turns of each rate, default 5")
@@ -74,6 +81,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         grown.add_argument(
             f"--{road}", type=float, nargs="*", default=sizes, metavar="N", help=f"{text}, default {shown}"
         )
+    race = names.add_parser("speedrun", help="seconds to 99.0 .. 99.7 % of MNIST; into docs/performance.md too")
+    race.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="MNIST's four files")
+    race.add_argument("--seeds", type=int, default=speedrun.ENOUGH, help=f"of each mark, default {speedrun.ENOUGH}")
+    race.add_argument("--mark", nargs="+", choices=speedrun.FLOORS, default=list(speedrun.FLOORS), help="default all")
+    race.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default cpu, two threads")
+    race.add_argument("--runs", type=Path, metavar="RUNS", help="where seeds are kept, and not done again")
+    race.add_argument("--peers", type=Path, metavar="PEERS", help="time Keras too: the FOLDER of peers")
+    race.add_argument("--held-out", action="store_true", help="judge held-out digits instead, and write nothing")
+    race.add_argument("--set", action="append", metavar="KEY=VALUE", help="with --held-out: change a recipe's option")
+    pace = names.add_parser("training", help="images a second beside Keras and PyTorch; into docs/performance.md too")
+    pace.add_argument("--folder", type=Path, required=True, metavar="FOLDER", help="as of peers")
+    pace.add_argument("--turns", type=int, default=5, help="of each, by turns, default 5")
+    pace.add_argument("--recipe", action="append", choices=list(training.STEPS), help="only this; may be repeated")
+    pace.add_argument("--steps", type=int, default=0, help="most steps of a turn; each recipe's own")
     load = names.add_parser("serving", help="how the server bears load; puts its table into docs/serving.md too")
     load.add_argument("--seconds", type=int, default=60, help="of the main part, default 60")
     refused = names.add_parser("refusal", help="what the model refuses, and its calibration; into docs/accuracy.md too")
@@ -109,6 +130,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         found = mnist_accuracy.measure(wanted.data, wanted.runs, wanted.seeds, wanted.distil, print)
         write_csv(mnist_accuracy.FILE, found)
         update_page(mnist_accuracy.PAGE, "mnist", mnist_accuracy.table(found))
+    elif wanted.name == "mnist-tiny":
+        rows = mnist_tiny.measure(wanted.data, wanted.runs, wanted.seeds, print)
+        write_csv(mnist_tiny.FILE, rows)
+        update_page(mnist_tiny.PAGE, "mnist tiny", mnist_tiny.table(rows))
     elif wanted.name == "mnist-errors":
         rows = mnist_errors.run(wanted.data, wanted.model, wanted.out)
         print(mnist_errors.table(rows))
@@ -132,6 +157,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rows = peers.merged(peers.measure(plan, print))
         write_csv(peers.FILE, rows)
         update_page(peers.PAGE, "peers", peers.table(rows))
+    elif wanted.name == "speedrun":
+        if wanted.set and not wanted.held_out:
+            parser.error("--set is for choosing recipes, with --held-out; what is written is of recipes as they stand")
+        race_plan = speedrun.Plan(
+            wanted.data, wanted.seeds, tuple(wanted.mark), wanted.device, wanted.held_out, tuple(wanted.set or ()),
+            wanted.runs, wanted.peers and wanted.peers.resolve(),
+        )  # fmt: skip
+        raced = speedrun.measure(race_plan, print)
+        print(speedrun.table(raced.rows))
+        if not wanted.held_out:
+            rows = speedrun.merged(raced.rows)
+            write_csv(speedrun.FILE, rows)
+            update_page(speedrun.PAGE, "speedrun", speedrun.table(rows))
+        if raced.beside:
+            write_csv(speedrun.BESIDE, raced.beside)
+            update_page(speedrun.PAGE, "speedrun keras", speedrun.beside_table(raced.beside))
+    elif wanted.name == "training":
+        pace_plan = training.Plan(
+            wanted.folder.resolve(), wanted.turns, tuple(wanted.recipe or training.STEPS), wanted.steps
+        )
+        rows = training.merged(training.measure(pace_plan, print))
+        write_csv(training.FILE, rows)
+        update_page(training.PAGE, "training", training.table(rows))
     elif wanted.name == "growth":
         points = {road: getattr(wanted, road.replace("-", "_")) for road in growth.ROADS}
         rows = growth.measure(points, wanted.turns, wanted.model, print)

@@ -24,6 +24,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.child import child, measured_on
 from benchmarks.results import RESULTS, ROOT, Row, markdown
 
 FILE = RESULTS / "scale.csv"
@@ -63,7 +64,7 @@ def measure(
     found: list[tuple[str, str, str, int, float, int]] = []
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        _child(
+        child(
             "from benchmarks.scale import draw; draw(sys.argv[1], int(sys.argv[2]))", folder, str(min(FILES, pictures))
         )
         turns: dict[tuple[str, str], list[Run]] = {(engine, kind): [] for kind in KINDS for engine in engines}
@@ -87,7 +88,7 @@ def measure(
                 done = _read(place, engine, "one", count, SHARD, place / f"{engine}-memory-{count}")
                 found.append(("memory", engine, "one", count, done.peak_mb, 1))
                 say(f"{engine:8} {count:,} pictures: at most {done.peak_mb:.0f} MB")
-    machine, versions, weights = _child("from benchmarks.scale import describe; describe()").splitlines()
+    machine, versions, weights = measured_on("pyarrow", "ray")
     return [
         dict(
             zip(
@@ -210,26 +211,10 @@ def draw(folder: str, count: str | int) -> None:
             cv2.imwrite(f"{folder}/{kind}/{number}.png", cv2.resize(drawn, size, interpolation=cv2.INTER_AREA))
 
 
-def describe() -> None:
-    """In a child: three lines, the machine, the versions, the weights."""
-    import contextlib
-    import io
-    from importlib.metadata import version
-
-    from benchmarks import reading
-
-    with contextlib.redirect_stdout(io.StringIO()) as told:
-        reading.describe()
-    machine, versions, weights = told.getvalue().splitlines()
-    print(machine)
-    print("; ".join([versions, *(f"{name} {version(name)}" for name in ("pyarrow", "ray"))]))
-    print(weights)
-
-
 def _differing(one: Path, other: Path) -> int:
     """Rows of two folders of shards that are not equal; a missing one counts too."""
     code = "from benchmarks.scale import differing; differing(*sys.argv[1:])"
-    return int(_child(code, str(one), str(other)))
+    return int(child(code, str(one), str(other)))
 
 
 def differing(one: str, other: str) -> None:
@@ -268,12 +253,3 @@ def _own_mb(pid: int) -> float:
     except OSError:
         pass
     return 0.0
-
-
-def _child(code: str, *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", f"import sys; {code}", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    return done.stdout

@@ -24,6 +24,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.child import child, measured_on
 from benchmarks.results import RESULTS, ROOT, Row, markdown
 
 FILE = RESULTS / "serving.csv"
@@ -80,7 +81,7 @@ class Tally:
 def measure(seconds: int, say: Callable[[str], None]) -> list[Row]:
     """One row a measure; `say` hears of each."""
     with tempfile.TemporaryDirectory() as folder:
-        _child("from benchmarks.serving import draw; draw(sys.argv[1])", folder)
+        child("from benchmarks.serving import draw; draw(sys.argv[1])", folder)
         server = subprocess.Popen(
             [sys.executable, "-c", "from benchmarks.serving import host; host()"], cwd=ROOT, stdout=subprocess.PIPE,
             stdin=subprocess.PIPE, text=True,
@@ -93,8 +94,7 @@ def measure(seconds: int, say: Callable[[str], None]) -> list[Row]:
             server.communicate(timeout=60)  # the end of its input tells it to stop
     found["classify-rate"] = float(classify_rate)
     found["batch-ratio"] = found["batch-rate"] / found["classify-rate"]
-    describe = _child("from benchmarks.reading import describe; describe()").splitlines()
-    machine, versions, weights = describe
+    machine, versions, weights = measured_on()
     rows: list[Row] = []
     for name in TITLES:
         values = (name, f"{found[name]:.3f}", UNITS[name], str(seconds), machine, versions, weights)
@@ -217,15 +217,6 @@ def _drawing() -> bytes:
 def _post(path: str, content_type: str, body: bytes) -> bytes:
     head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
-
-
-def _child(code: str, *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", f"import sys; {code}", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    return done.stdout
 
 
 def draw(folder: str) -> None:

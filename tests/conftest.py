@@ -7,10 +7,14 @@ logits by drawing them. Inside, the network matches the glyphs of three drawn di
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import io
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +27,20 @@ from handread.alphabet import NAMED
 from handread.card import METADATA_KEY, DataSource, ModelCard
 from handread.imaging.glyph import SIZE
 from handread.imaging.single import single_character
+
+MISSING = [name for name in ("torch", "onnx", "safetensors") if importlib.util.find_spec(name) is None]
+"""What networks and training need and is not there: their tests are skipped then, and say so."""
+
+
+class _Skipped(pytest.Module):
+    def collect(self) -> Any:
+        pytest.skip(f"{', '.join(MISSING)} absent; pip install 'handread[train]'")
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    needed = module_path.parent.name in ("networks", "training")
+    return _Skipped.from_parent(parent, path=module_path) if MISSING and needed else None
+
 
 CONTROL = 20.0
 """Logit of a class whose control pixel is fully on."""
@@ -58,6 +76,17 @@ def drawn(what: str) -> Image.Image:
     elif what == "blot":
         pen.rectangle((24, 40, 72, 88), fill=30)
     return picture
+
+
+def module_at(path: Path) -> ModuleType:
+    """A script of docs/, examples/ or the tests as a module."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look there for what their annotations mean
+    spec.loader.exec_module(module)
+    return module
 
 
 def as_png(picture: Image.Image) -> bytes:
@@ -130,6 +159,20 @@ def model_bytes(parts: ModelParts) -> bytes:
     if text is not None:
         onnx.helper.set_model_props(model, {METADATA_KEY: text})
     return model.SerializeToString()
+
+
+@pytest.fixture(scope="session")
+def one_thread() -> Iterator[None]:
+    """PyTorch on one thread: tiny networks lose more by waiting for a second one than they gain."""
+    if MISSING:
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

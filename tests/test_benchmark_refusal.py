@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from PIL import Image
 
 from handread.imaging.ink import extract_ink
 from handread.runtime import store
+from tests.conftest import module_at
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "accuracy.md"
@@ -205,11 +205,7 @@ def test_charts_are_drawn_from_the_curves_alone(picture: str) -> None:
         for road in ROADS
         for x, y in (("0.85", "0.75"), ("0.95", "0.10"), ("1", "0"))
     ]
-    spec = importlib.util.spec_from_file_location("draw_charts", ROOT / "docs/images/draw_charts.py")
-    assert spec is not None
-    assert spec.loader is not None
-    charts = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(charts)
+    charts = module_at(ROOT / "docs/images/draw_charts.py")
     file = charts.PICTURES[picture](rows)
     with Image.open(io.BytesIO(file)) as drawn:
         assert drawn.width == 1122

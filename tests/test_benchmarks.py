@@ -132,9 +132,9 @@ def test_the_pictures_for_timing_are_read(tmp_path: Path) -> None:
 
 
 def test_the_machine_is_told_in_three_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    from benchmarks.reading import describe
+    from benchmarks.child import tell
 
-    describe()
+    tell()
     machine, versions, weights = capsys.readouterr().out.splitlines()
     assert " cores, " in machine
     assert versions.startswith("Python 3.")

@@ -12,7 +12,9 @@ from PIL import Image
 from handread.alphabet import NAMED, Alphabet
 from handread.card import ModelCard
 from handread.errors import AlphabetError, ImageError, ModelError, UnknownNameError
-from handread.recognizer import Recognizer
+from handread.imaging.single import single_character
+from handread.recognizer import Recognizer, Runs
+from handread.runtime.session import Session
 from handread.types import REFUSED, Box
 
 Draw = Callable[[str], Image.Image]
@@ -224,6 +226,40 @@ def test_a_model_of_whole_pictures_reads_no_page(build_model: Callable[..., Path
     with pytest.raises(ModelError, match="read such pictures with --one"):
         reader.read(page)
     assert len(reader.read(page, one=True).characters) == 1
+
+
+class Counting:
+    """Hands on to a session and counts the batches."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.batches: list[int] = []
+
+    @property
+    def card(self) -> ModelCard:
+        return self.session.card
+
+    @property
+    def alphabet(self) -> Alphabet:
+        return self.session.alphabet
+
+    @property
+    def threads(self) -> int:
+        return self.session.threads
+
+    def run(self, images: np.ndarray, cues: np.ndarray | None = None) -> np.ndarray:
+        self.batches.append(len(images))
+        return self.session.run(images, cues)
+
+
+def test_prepared_pictures_go_through_a_network_of_ones_own_in_one_batch(tiny_bytes: bytes, draw: Draw) -> None:
+    network: Runs = Counting(Session(tiny_bytes, name="tiny"))
+    reader = Recognizer.of_session(network)
+    pages = [draw("7"), draw(""), draw("1")]
+    found = reader.read_singles([single_character(page) for page in pages], alphabet="digits")
+    assert [reading.text for reading in found] == ["7", "", "1"]
+    assert network.batches == [2]
+    assert found == [reader.read(page, alphabet="digits", one=True) for page in pages]
 
 
 def test_an_unknown_model_is_named(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ import handread
 PACKAGE = Path(handread.__file__).resolve().parent
 SOURCE = PACKAGE.parent.parent
 
-BASE = {"alphabet", "card", "errors", "frame", "registry", "types"}
+BASE = {"alphabet", "card", "errors", "frame", "machine", "registry", "types"}
 ANY = None
 MAY_KNOW: dict[str, set[str] | None] = {
     **dict.fromkeys(BASE, BASE),
@@ -41,10 +42,9 @@ MAY_KNOW: dict[str, set[str] | None] = {
     "__main__": {"cli"},
 }
 """Room -> rooms that it may import; itself always."""
-MAY_ALSO_KNOW = {
-    f"training/{name}.py": {"runtime"}
-    for name in ("adopt", "baseline", "export", "learn", "members", "peak", "quantise", "restore", "run", "teacher")
-}
+_RUNS_MODELS = ("adopt", "baseline", "export", "learn", "members", "peak", "quantise", "restore", "rewire", "run", "seen",
+                "teacher", "verify")  # fmt: skip
+MAY_ALSO_KNOW = {f"training/{name}.py": {"runtime"} for name in _RUNS_MODELS}
 """What training writes is run once as prediction will run it."""
 
 HEAVY_HOMES = {
@@ -94,8 +94,13 @@ def room_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imported(path: Path) -> Iterator[str]:
+@cache
+def imported(path: Path) -> tuple[str, ...]:
     """Dotted names that a file imports, wherever in it, for types too."""
+    return tuple(_imported(path))
+
+
+def _imported(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

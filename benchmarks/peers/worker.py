@@ -26,6 +26,10 @@ import types
 from collections.abc import Callable
 from typing import IO, Any
 
+networks: Any = importlib.import_module("networks")  # a script's own folder is no package
+
+NETWORK = "kaggle-batchnorm"
+
 Way = Callable[[Any], Any]
 """Classes of uint8 (B, 28, 28)."""
 
@@ -52,7 +56,7 @@ class Keras(Peer):
         tensorflow: Any = importlib.import_module("tensorflow")
         tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
         tensorflow.config.threading.set_inter_op_parallelism_threads(threads)
-        self.model = _keras_network()
+        self.model = networks.keras_network(NETWORK)
         compiled = tensorflow.function(lambda x: self.model(x, training=False))
         self.batch = 32
         self.ways = {
@@ -158,42 +162,8 @@ def _floats(x: Any) -> Any:
     return x[..., None].astype("float32") / 255
 
 
-def _keras_network() -> Any:
-    keras: Any = importlib.import_module("keras")
-    layers = keras.layers
-
-    def convolution(filters: int) -> list[Any]:
-        return [layers.Conv2D(filters, 3, padding="same", activation="relu"), layers.BatchNormalization()]
-
-    def dense(units: int, dropped: float) -> list[Any]:
-        return [layers.Dense(units, activation="relu"), layers.BatchNormalization(), layers.Dropout(dropped)]
-
-    model = keras.Sequential(
-        [
-            keras.Input((28, 28, 1)),
-            *convolution(32), *convolution(32), layers.MaxPooling2D(), layers.Dropout(0.25),
-            *convolution(64), *convolution(64), layers.MaxPooling2D(), layers.Dropout(0.25),
-            layers.Flatten(), *dense(512, 0.25), *dense(1024, 0.5), layers.Dense(10, activation="softmax"),
-        ]
-    )  # fmt: skip
-    assert model.count_params() == 2_213_610
-    return model
-
-
 def _torch_network(torch: Any) -> Any:
-    nn = torch.nn
-
-    def convolution(inputs: int, outputs: int) -> list[Any]:
-        return [nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU(), nn.BatchNorm2d(outputs)]
-
-    def dense(inputs: int, outputs: int, dropped: float) -> list[Any]:
-        return [nn.Linear(inputs, outputs), nn.ReLU(), nn.BatchNorm1d(outputs), nn.Dropout(dropped)]
-
-    return nn.Sequential(
-        *convolution(1, 32), *convolution(32, 32), nn.MaxPool2d(2), nn.Dropout(0.25),
-        *convolution(32, 64), *convolution(64, 64), nn.MaxPool2d(2), nn.Dropout(0.25),
-        nn.Flatten(), *dense(3136, 512, 0.25), *dense(512, 1024, 0.5), nn.Linear(1024, 10), nn.Softmax(1),
-    ).eval()  # fmt: skip
+    return torch.nn.Sequential(*networks.torch_network(NETWORK, torch), torch.nn.Softmax(1)).eval()
 
 
 def answer(peer: Any, images: Any, asked: dict[str, Any]) -> dict[str, Any]:
@@ -224,11 +194,11 @@ def seconds(way: Way, x: Any) -> float:
     return time.perf_counter() - start
 
 
-def serve(peer: Any, images: Any, lines: IO[str], out: IO[str]) -> None:
-    """Answer lines until they end."""
+def serve(told_by: Callable[[dict[str, Any]], dict[str, Any]], lines: IO[str], out: IO[str]) -> None:
+    """Answer lines until they end, each by what `told_by` says of it."""
     for line in lines:
         try:
-            told = answer(peer, images, json.loads(line))
+            told = told_by(json.loads(line))
         except Exception as error:  # the other side decides what is left out
             told = {"error": f"{type(error).__name__}: {error}"[:300]}
         print(json.dumps(told), file=out, flush=True)
@@ -267,7 +237,7 @@ def main() -> None:
         if name != "fake":
             way(images[:1])
     print(json.dumps({"ready": name, "seconds": time.perf_counter() - start}), file=out, flush=True)
-    serve(peer, images, sys.stdin, out)
+    serve(lambda asked: answer(peer, images, asked), sys.stdin, out)
 
 
 if __name__ == "__main__":

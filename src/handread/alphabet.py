@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from handread.errors import AlphabetError
+from handread.errors import AlphabetError, shown
 
 DIGITS = string.digits
 UPPER = string.ascii_uppercase
@@ -24,6 +24,11 @@ NAMED: dict[str, str] = {
     "hex": DIGITS + "ABCDEF" + "abcdef",
 }
 """Named alphabets; ``alphanumeric`` fixes the order of the 62 shipped classes."""
+
+LARGEST = 10_000
+"""Most characters in one alphabet; the largest sets that are collected have 7,356 (Chinese)."""
+
+_NAMED_AT_MOST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +47,16 @@ class Alphabet:
     def __post_init__(self) -> None:
         if not self.characters:
             raise AlphabetError("an alphabet needs at least one character; name one of " + ", ".join(NAMED))
+        if len(self.characters) > LARGEST:
+            raise AlphabetError(
+                f"an alphabet of {len(self.characters):,} characters is too large; {LARGEST:,} are taken"
+            )
         for place, character in enumerate(self.characters):
-            if len(character) != 1 or character.isspace():
-                raise AlphabetError(f"{character!r} cannot be a class: an alphabet holds single, visible characters")
+            # what is not printable would move the cursor, turn the line round, or fit into no file
+            if len(character) != 1 or character.isspace() or not character.isprintable():
+                raise AlphabetError(
+                    f"{shown(character)} cannot be a class: an alphabet holds single, visible characters"
+                )
             if character in self._places:
                 raise AlphabetError(f"{character!r} stands twice in the alphabet; name each character once")
             self._places[character] = place
@@ -87,14 +99,15 @@ class Alphabet:
             ) from None
 
     def indices_of(self, other: Alphabet) -> npt.NDArray[np.int64]:
-        """Places in this alphabet of every character of `other`, shape (len(other),).
+        """Places in this alphabet of every character of `other`, int64 (len(other),).
 
         Raises `AlphabetError` naming every character of `other` that this alphabet lacks.
         """
         missing = [c for c in other.characters if c not in self]
         if missing:
             raise AlphabetError(
-                f"this model has never seen {', '.join(map(repr, missing))}; it knows "
+                f"this model has never seen {', '.join(map(repr, missing[:_NAMED_AT_MOST]))}"
+                f"{' and others' if len(missing) > _NAMED_AT_MOST else ''}; it knows "
                 f"{''.join(self.characters)}: leave {'them' if len(missing) > 1 else 'it'} out of the alphabet"
             )
         return np.array([self._places[c] for c in other.characters], dtype=np.int64)

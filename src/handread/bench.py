@@ -10,7 +10,6 @@ of the most that a matrix multiplication gives in the same precision on as many 
 from __future__ import annotations
 
 import math
-import os
 import platform
 import statistics
 import subprocess
@@ -29,6 +28,7 @@ import numpy.typing as npt
 from handread.errors import ConfigError, ModelError
 from handread.imaging.draw import Paper, Pen, draw_character, draw_text
 from handread.imaging.glyph import normalise
+from handread.machine import cores, processor
 from handread.recognizer import Recognizer
 from handread.runtime import store
 from handread.runtime.count import Work, count_work
@@ -175,7 +175,7 @@ def measure_bench(
     """
     if not LEAST_SECONDS <= seconds <= MOST_SECONDS:
         raise ConfigError(f"{seconds:g} seconds are out of range; give {LEAST_SECONDS:g} to {MOST_SECONDS:g}")
-    counts = tuple(threads) or tuple(sorted({1, _cores()}))
+    counts = tuple(threads) or tuple(sorted({1, cores()}))
     for count in counts:
         if not 1 <= count <= MOST_THREADS:
             raise ConfigError(f"{count} threads are out of range; give 1 to {MOST_THREADS}")
@@ -364,21 +364,4 @@ def describe_machine() -> Machine:
     """The processor, the cores that this process may use, the system, and the versions that matter."""
     packages = ("handread", "onnxruntime", "numpy", "opencv-python-headless", "pillow")
     versions = {"python": platform.python_version(), **{package: version(package) for package in packages}}
-    return Machine(_processor(), _cores(), platform.system(), versions)
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return " ".join(line.partition(":")[2].split())
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
-
-
-def _cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS and Windows
-        return os.cpu_count() or 1
+    return Machine(processor(), cores(), platform.system(), versions)

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import reprlib
+
 
 class HandreadError(Exception):
-    """Base of every error that Handread raises on purpose; the command line turns it into exit code 2."""
+    """Base of every error that Handread raises on purpose; the command line turns it into exit code 2.
+
+    Its text is one printable line: names in strangers' files may hold what moves the cursor or is no text at all.
+    """
+
+    def __str__(self) -> str:
+        return "".join(c if c.isprintable() else _escaped(c) for c in super().__str__())
 
 
 class ImageError(HandreadError):
@@ -37,3 +45,28 @@ class MissingExtraError(HandreadError):
     def __init__(self, feature: str, extra: str) -> None:
         super().__init__(f"{feature} needs the extra {extra!r}: pip install 'handread[{extra}]'")
         self.extra = extra
+
+
+def _escaped(character: str) -> str:
+    # A byte of a name that is no UTF-8 stands in Python's text as a lone surrogate.
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) & 0xFF:02x}"
+    return character.encode("unicode_escape").decode()
+
+
+def shown(value: object) -> str:
+    """`value` for a message: as `repr` writes it, cut where a stranger made it longer or deeper than a sentence bears.
+
+    >>> shown("7"), shown([0] * 1000)
+    ("'7'", '[0, 0, 0, 0, 0, 0, 0, 0, ...]')
+    """
+    try:
+        return _SHORT.repr(value)
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        return f"a {type(value).__name__} of endless length"
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 60
+_SHORT.maxlevel = 3
+_SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxdict = 8

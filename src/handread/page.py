@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from handread.alphabet import Alphabet
 from handread.decode import look_alikes
+from handread.errors import ImageError
 from handread.frame import DEFAULT_FRAME, Frame
 from handread.imaging.cues import line_cue, unknown_cues
 from handread.imaging.glyph import normalise
@@ -49,6 +50,8 @@ LOW, LOW_COST = 0.6, 4.0
 """Characters lower than this many line heights cost this much for each line height that they lack."""
 WORD_GAP = 0.4
 """A gap wider than this many line heights, and clearly wider than the line's usual gaps, separates words."""
+MOST_CANDIDATES = 12_000
+"""Runs of pieces that are looked at on one page; a sheet written full has a third of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +84,17 @@ def find_characters(lines: Sequence[TextLine], score: Scorer, frame: Frame = DEF
     """The characters of a page in reading order; `score` judges network inputs, laid out as in `frame`, with cues.
 
     Only where there is a choice is anything scored: a piece that stands alone is a spot as it is, and whether
-    it is a character at all is left to the caller, who reads every spot once more with its cue.
+    it is a character at all is left to the caller, who reads every spot once more with its cue. Raises `ImageError`
+    for a page with more than `MOST_CANDIDATES` places to look at.
     """
-    candidates = [_candidates(line) for line in lines]
+    runs = [_runs(line) for line in lines]
+    places = sum(map(len, runs))
+    if places > MOST_CANDIDATES:
+        raise ImageError(
+            f"the picture shows {places:,} marks or groups of marks that may be characters, at most "
+            f"{MOST_CANDIDATES:,} are looked at; cut it into parts"
+        )
+    candidates = [_candidates(line, of_line) for line, of_line in zip(lines, runs, strict=True)]
     inks = [c.ink for group in candidates for c in group]
     if not inks:
         return []
@@ -101,8 +112,8 @@ def find_characters(lines: Sequence[TextLine], score: Scorer, frame: Frame = DEF
     return spots
 
 
-def _candidates(line: TextLine) -> list[_Candidate]:
-    """Every run of pieces that could be one character."""
+def _runs(line: TextLine) -> list[tuple[int, int, Box]]:
+    """Every run of pieces that could be one character: first piece, the one behind its last, its box."""
     found = []
     pieces = line.pieces
     for first in range(len(pieces)):
@@ -113,9 +124,17 @@ def _candidates(line: TextLine) -> list[_Candidate]:
                 break
             if last - first == 1 and _is_mark(group[0], line.height):
                 continue
-            found.append(_Candidate(first, last, box, _union(group, box)))
-    wanted = Counter(piece for c in found for piece in range(c.first, c.last))
-    return [replace(c, alone=True) if c.last - c.first == 1 and wanted[c.first] == 1 else c for c in found]
+            found.append((first, last, box))
+    return found
+
+
+def _candidates(line: TextLine, runs: Sequence[tuple[int, int, Box]]) -> list[_Candidate]:
+    """The runs with their ink."""
+    wanted = Counter(piece for first, last, _ in runs for piece in range(first, last))
+    return [
+        _Candidate(first, last, box, _union(line.pieces[first:last], box), last - first == 1 and wanted[first] == 1)
+        for first, last, box in runs
+    ]
 
 
 def _close(group: Sequence[Piece], height: float) -> bool:

@@ -222,7 +222,12 @@ class Recognizer:
     def _score(self, glyphs: UInt8Array, cues: Floats | None, wanted: Alphabet) -> Scores:
         """Scores of network inputs, uint8 (N, 1, height, width)."""
         blank = np.logical_not(glyphs.any(axis=(1, 2, 3)))
-        return decode.score(self._session.run(glyphs, cues), self.card, wanted, blank=blank)
+        logits = self._session.run(glyphs, cues)
+        if len(logits) != len(glyphs):
+            raise ModelError(
+                f"{self.card.name} gave {len(logits)} answers for {len(glyphs)} characters; export the model again"
+            )
+        return decode.score(logits, self.card, wanted, blank=blank)
 
     def _read_singles(self, singles: Sequence[Single], wanted: Alphabet, top: int, strict: bool) -> list[Reading]:
         inked = [single for single in singles if not single.empty]

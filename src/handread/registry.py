@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
-from handread.errors import UnknownNameError
+from handread.errors import UnknownNameError, shown
 
 T = TypeVar("T")
 
@@ -59,4 +59,4 @@ def unknown(kind: str, name: str, known: object) -> str:
     names = sorted(known)  # type: ignore[call-overload]
     near = difflib.get_close_matches(name, names, n=2)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
-    return f"there is no {kind} called {name!r}; {hint}"
+    return f"there is no {kind} called {shown(name)}; {hint}"

@@ -511,6 +511,40 @@ def test_a_fetch_stopped_between_two_files_goes_on(server: Server, folder: Path,
     assert fetch("mnist", patience=QUICK).received == len(CONTENT)
 
 
+@pytest.mark.parametrize("hidden", ["", ".a.bin.x.handread-part"])
+def test_an_empty_folder_is_no_set(server: Server, folder: Path, place: Place, hidden: str) -> None:
+    entry = place(item(server.url, file="mnist/a.bin"))
+    (folder / "mnist").mkdir(parents=True)
+    if hidden:
+        (folder / "mnist" / hidden).touch()
+    assert catalog.find(entry) is None
+    server.answers = [Answer()]
+    assert fetch("mnist", patience=QUICK).received == len(CONTENT)
+
+
+def test_while_a_set_is_fetched_again_the_old_one_can_be_read(server: Server, folder: Path, place: Place) -> None:
+    entry = place(item(server.url, file="mnist/a.bin"))
+    (folder / "mnist").mkdir(parents=True)
+    (folder / "mnist" / "a.bin").write_bytes(OLD)
+    server.answers = [Answer(send=100_000), Answer(status=404, body=b"")]
+    with pytest.raises(DataError, match="404"):
+        fetch("mnist", again=True, patience=QUICK)
+    assert (folder / "mnist" / "a.bin.part").stat().st_size == 100_000
+    assert catalog.find(entry) == catalog.locate("mnist") == folder / "mnist"
+
+
+def test_a_zip_that_is_half_laid_out_is_no_set_yet(server: Server, folder: Path, place: Place) -> None:
+    entry = place(Download((server.url,), "mnist/gzip.zip"), unpack=r"a-\d\.gz")
+    (folder / "mnist").mkdir(parents=True)
+    (folder / "mnist" / "gzip.zip").write_bytes(zipped({"a-1.gz": b"one", "a-2.gz": b"two"}))
+    (folder / "mnist" / "a-1.gz").write_bytes(b"one")
+    assert catalog.find(entry) is None
+    with pytest.raises(DataError, match="go on with handread data fetch mnist"):
+        catalog.locate("mnist")
+    assert fetch("mnist").received == 0
+    assert left(folder / "mnist" / "x") == ["a-1.gz", "a-2.gz"]
+
+
 def test_a_set_of_ones_own_is_left_alone(folder: Path, place: Place) -> None:
     place(item("https://example.org/a", file="mnist/a.bin"))
     (folder / "mnist").mkdir(parents=True)

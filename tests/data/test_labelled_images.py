@@ -11,6 +11,7 @@ import pytest
 from handread.alphabet import Alphabet
 from handread.data.images import LabelledImages
 from handread.errors import DataError
+from handread.frame import MNIST_FRAME
 
 
 def tiny(labels: list[int], alphabet: str = "digits", **more: Any) -> LabelledImages:
@@ -113,6 +114,14 @@ def test_concatenate_joins_alphabets_writers_cues_and_files() -> None:
     assert joined.cues is not None
     assert joined.cues.sum(axis=1).tolist() == [0, 0, 4, 0]
     assert joined.files == ("a", "b", "", "")
+
+
+def test_laid_into_a_frame_once_and_never_twice() -> None:
+    data = tiny([1, 2]).as_input(MNIST_FRAME)
+    assert data.images.shape == (2, 28, 28)
+    assert data.as_input(MNIST_FRAME) is data
+    with pytest.raises(DataError, match="was loaded for inputs of 28x28, ink 20 centred by mass, wanted are 32x32"):
+        data.as_input()
 
 
 def test_concatenate_of_nothing() -> None:

@@ -407,7 +407,7 @@ def test_npz_array_header_that_lies(tmp_path: Path) -> None:
 
 
 def test_npz_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("handread.data.npz.MAX_BYTES", 1000)
+    monkeypatch.setattr("handread.data.bounds.MAX_BYTES", 1000)
     path = tmp_path / "set.npz"
     np.savez_compressed(path, images=np.zeros((100, 10, 10), np.uint8), labels=np.zeros(100, np.int64))
     assert "at most 1000" in refused(path, tmp_path)

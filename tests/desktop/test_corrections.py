@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,17 @@ def test_another_window_and_another_day_know_what_was_said(tmp_path: Path) -> No
     other.save(origin(100), "b", stroke())
     assert Corrections(tmp_path).label(origin(0)) == "a"
     assert len(other) == 2
+
+
+def test_two_windows_at_once_lose_nothing(tmp_path: Path) -> None:
+    def say(window: int) -> None:
+        saved = Corrections(tmp_path)
+        for number in range(8):
+            saved.save(origin(100 * (8 * window + number)), "a", stroke())
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(say, range(2)))
+    assert len(Corrections(tmp_path)) == 16
 
 
 def test_what_was_said_can_be_taken_back(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from PIL import Image
 
 from handread.errors import ImageError
 from handread.imaging.draw import Paper, Pen, draw_text
-from handread.imaging.read import FORMATS, MAX_PIXELS, SUFFIXES, WORKING_SIDE, read_image, read_picture
+from handread.imaging.limits import MAX_PIXELS
+from handread.imaging.read import FORMATS, SUFFIXES, WORKING_SIDE, read_image, read_picture
 from handread.imaging.single import single_character
 
 GRAY = draw_text("R", height_px=60, pen=Pen(width_px=5), paper=Paper(), rng=np.random.default_rng(0)).image

@@ -30,7 +30,7 @@ HISTORY = """epoch,loss,seconds,learning_rate,accuracy <photos>,loss <photos>
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "config.json").write_text(json.dumps(CONFIG))
     (tmp_path / "history.csv").write_text(HISTORY)
-    (tmp_path / "environment.json").write_text(json.dumps({"torch": "2.13", "threads": 2, "parameters": 2603}))
+    (tmp_path / "environment.json").write_text(json.dumps({"torch": "2.13", "code": "ab" * 32, "parameters": 2603}))
     (tmp_path / "sources.json").write_text(json.dumps([{"name": "<train>", "count": 57000, "licence": "MIT"}]))
     return tmp_path
 
@@ -45,6 +45,7 @@ def test_all_that_the_run_says_is_there(folder: Path, check: Check) -> None:
     assert "seed 2026" in found.text
     assert "batch_size 65,536" in found.text
     assert "parameters 2,603" in found.text
+    assert "code abababababab… " in found.text
     assert "57,000" in found.text
     assert len(found.all("figure")) == 3  # loss, accuracy, learning rate
     assert "<photos>: epoch 2, 75.00 %" in found.text

@@ -78,5 +78,5 @@ def test_counting_leaves_no_file_behind(tiny_bytes: bytes, tmp_path: Path, monke
 
 
 def test_what_is_no_onnx_cannot_be_counted() -> None:
-    with pytest.raises(ModelError, match=r"mine\.onnx cannot be counted"):
+    with pytest.raises(ModelError, match=r"mine\.onnx is not an ONNX file"):
         count_work(b"no network", name="mine.onnx")

@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from handread.data.atomic import ENDING
 from handread.errors import AlphabetError, ConfigError, DataError, HandreadError, UnknownNameError
 from handread.recognizer import Recognizer
-from handread.scale import job, listing, outcome, parquet, threads
+from handread.scale import job, listing, outcome, outlet, parquet, threads
 from handread.scale.listing import MARK
 from handread.scale.run import ReadConfig, Summary, read_all
 
@@ -136,7 +137,7 @@ def test_a_damaged_shard_is_read_again(
 def test_what_a_killed_run_left_is_taken_away(folder: Path, tmp_path: Path, config: Callable[..., ReadConfig]) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    (out / ".part-00001.parquet.x1y2.part").write_bytes(b"half")
+    (out / f".part-00001.parquet.x1y2{ENDING}").write_bytes(b"half")
     read_all([str(folder)], str(out), config())
     assert not list(out.glob(".*"))
 
@@ -359,6 +360,14 @@ def test_everything_may_be_behind_urls(
     table = rows(tmp_path)
     assert [row["text"] for row in table] == ["7", "", "0", "0", "0", "7", ""]
     assert table[6]["error"] == "memory://read-all/none.png does not exist; check the address"
+
+
+def test_a_file_url_is_a_disk_on_which_nothing_half_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("fsspec")
+    written: list[Path] = []
+    monkeypatch.setattr(outlet, "write_atomic", lambda path, content: written.append(path))
+    outlet.outlet(f"file://{tmp_path}/out").write("a", b"content")
+    assert written == [tmp_path / "out" / "a"]
 
 
 def test_threads_change_nothing(folder: Path, tmp_path: Path, config: Callable[..., ReadConfig]) -> None:

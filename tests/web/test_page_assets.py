@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import re
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+
+from tests.conftest import module_at
 
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "src/handread/web/static"
@@ -19,17 +18,6 @@ PAGES = ("index.html", "about.html")
 OWN = [
     path for path in sorted(STATIC.rglob("*")) if path.suffix in (".html", ".css", ".js") and "vendor" not in path.parts
 ]
-
-
-def assets() -> ModuleType:
-    path = ROOT / "docs/page_assets.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 class Tags(HTMLParser):
@@ -47,12 +35,12 @@ def tags(page: str) -> list[tuple[str, dict[str, str | None]]]:
 
 
 def test_what_comes_from_the_package_is_as_the_package_has_it() -> None:
-    for name, content in assets().written().items():
+    for name, content in module_at(ROOT / "docs/page_assets.py").written().items():
         assert (STATIC / name).read_bytes() == content, f"{name}: run python docs/page_assets.py"
 
 
 def test_what_is_vendored_is_what_it_says_with_its_licence() -> None:
-    assert assets().foreign() == []
+    assert module_at(ROOT / "docs/page_assets.py").foreign() == []
     listed = {name for row in json.loads((STATIC / "vendor/VENDORED.json").read_text()) for name in row["files"]}
     there = {
         path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*") if path.parent.name in ("vendor", "fonts")
@@ -61,7 +49,7 @@ def test_what_is_vendored_is_what_it_says_with_its_licence() -> None:
 
 
 def test_a_changed_vendored_file_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = assets()
+    module = module_at(ROOT / "docs/page_assets.py")
     (tmp_path / "vendor").mkdir()
     row = {"package": "p", "version": "1", "files": {"a.js": "0" * 64}, "licence_file": "none"}
     (tmp_path / "vendor/VENDORED.json").write_text(json.dumps([row]))

@@ -422,7 +422,6 @@ def box_of(reader: handread.Recognizer, name: str) -> tuple[int, int, int, int]:
 
 
 def test_corrections_make_a_set_to_train_on(page: Page, tmp_path: Path) -> None:
-    page.at("send").click()  # keep them here
     page.choose_alphabet("digits")
     page.draw(SEVEN)
     page.draw(FOUR, left=230)
@@ -454,7 +453,6 @@ def test_corrections_make_a_set_to_train_on(page: Page, tmp_path: Path) -> None:
 
 
 def test_a_candidate_is_a_correction_and_an_empty_field_a_confirmation(page: Page) -> None:
-    page.at("send").click()
     page.choose_alphabet("digits")
     page.draw(SEVEN)
     page.draw(FOUR, left=230)
@@ -469,11 +467,15 @@ def test_a_candidate_is_a_correction_and_an_empty_field_a_confirmation(page: Pag
     assert set(page.at("kept-count").text.split()[2:]) == {wanted, "4"}
 
 
-def test_corrections_are_sent_only_where_the_page_says_so(page: Page) -> None:
+def test_corrections_are_sent_only_by_who_ticked_the_box(page: Page) -> None:
     assert "The operator of this server collects corrections" in page.at("kept-where").text
-    assert page.at("send").is_selected()
+    assert not page.at("send").is_selected()
     page.draw(SEVEN)
     page.reads("7")
+    page.correct(0, "1")
+    page.until(lambda: page.at("correct-note").text == "Kept: 1.")
+    assert list((page.served.collected / "pictures").glob("*")) == []
+    page.at("send").click()
     page.correct(0, "T")
     page.until(lambda: page.at("correct-note").text == "Kept and sent: T.")
     with (page.served.collected / "labels.csv").open(newline="") as table:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from handread.data.atomic import ENDING
 from handread.data.load import load_data
 from handread.errors import ConfigError, DataError
 from handread.web.collect import Collection
@@ -72,6 +73,13 @@ def test_a_full_collection_takes_no_more_and_loses_nothing(seven: bytes, tmp_pat
     assert (tmp_path / "labels.csv").read_bytes() == before
     assert len(list((tmp_path / "pictures").iterdir())) == 1
     assert collection.keep(seven, "1", "").count == 1  # a new label needs no room
+
+
+def test_what_a_killed_server_left_is_taken_away(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / f".0.png.x{ENDING}").write_bytes(b"half a picture")
+    Collection(tmp_path, most_bytes=10**6)
+    assert list((tmp_path / "pictures").iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from handread.errors import ConfigError
+from handread.web.app import create_app
 from handread.web.limits import Rate, network_of
 from handread.web.problems import ProblemError
 from handread.web.settings import Settings, read_tokens
@@ -194,6 +195,27 @@ def test_a_root_path_stands_in_the_document(serve: Serve) -> None:
 def test_settings_that_cannot_be_are_refused(changes: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
         Settings(**changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "private"),
+    [
+        ({}, True),
+        ({"host": "0.0.0.0"}, False),
+        ({"host": "0.0.0.0", "tokens": ("a" * 16,)}, True),
+        ({"host": "::1"}, True),
+    ],
+)
+def test_a_server_is_private_where_only_this_machine_or_a_token_reaches_it(
+    changes: dict[str, object], private: bool
+) -> None:
+    assert Settings(**changes).is_private is private  # type: ignore[arg-type]
+
+
+def test_an_application_of_ones_own_has_the_api_and_the_bound_of_its_settings(tiny_model: Path) -> None:
+    settings = Settings(model=str(tiny_model), max_upload_mb=0.5)
+    assert settings.max_upload_bytes == 500_000
+    assert {"/v1/read", "/v1/read/batch", "/v1/models"} <= set(create_app(settings).openapi()["paths"])
 
 
 @pytest.mark.parametrize("most", [20])

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -16,12 +15,10 @@ import click
 from handread import __version__
 from handread.cli.extras import requirements, version_of
 from handread.errors import HandreadError
+from handread.machine import instructions
 
 if TYPE_CHECKING:
     from PIL import Image
-
-FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd", "bf16", "i8mm")
-"""Processor features that speed networks up, by Linux's names (x86-64, then ARM)."""
 
 _TIMED_READS = 20
 
@@ -60,7 +57,7 @@ def examine() -> Iterator[Check]:
     yield Check("handread", __version__)
     yield Check("python", f"{platform.python_version()} at {sys.executable}")
     yield Check("system", platform.platform())
-    yield Check("processor", ", ".join(cpu_features()) or "features unknown")
+    yield Check("processor", ", ".join(instructions()) or "features unknown")
     yield from _dependencies()
     yield from _models()
     yield _guarded("self-test", _self_test)
@@ -139,19 +136,6 @@ def drawn_seven() -> Image.Image:
         [(30, 38), (60, 35), (92, 36), (78, 70), (64, 102), (54, 130)], fill=40, width=9, joint="curve"
     )
     return picture
-
-
-def cpu_features() -> list[str]:
-    """Those of `FEATURES` that the processor has; empty where the system does not tell."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return []
-    for line in text.splitlines():
-        if line.startswith(("flags", "Features")):
-            flags = set(line.partition(":")[2].split())
-            return [feature for feature in FEATURES if feature in flags]
-    return []
 
 
 def _sign(ok: bool | None) -> str:

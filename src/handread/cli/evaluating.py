@@ -47,18 +47,21 @@ def command(
 ) -> None:
     """Measure a model on labelled characters.
 
-    Every item is one character; pictures take the road of `handread read --one`. MODEL is a shipped name or
-    an ONNX file. Items outside the alphabet are left out, and counted.
+    Every item is one character; pictures take the road of `handread read --one`. MODEL is a shipped name, an
+    ONNX file or the folder of a run. Items outside the alphabet are left out, and counted. Where some were
+    trained on, it says so.
     """
     if not worse and (strengths is not None or count is not None):
         raise click.UsageError("--strengths and --count are for --stress; add it")
     levels = strengths_of("3" if strengths is None else strengths)
     from handread.data.load import load_data
+    from handread.evaluation.leak import list_beside
     from handread.evaluation.report import examine
     from handread.recognizer import Recognizer
 
     check_page(page)
-    reader = Recognizer(model)
+    path = model_of(model)
+    reader = Recognizer(path)
     wanted = None if alphabet is None else parse_alphabet(alphabet)
     if wanted is not None:
         reader.alphabet.indices_of(wanted)  # a wrong one is told before minutes of loading
@@ -72,7 +75,9 @@ def command(
             click.echo(f"handread: left out {outside:,} of {len(items):,} items outside the alphabet", err=True)
         items = inside
     with counting("scoring") as progress:
-        evaluation = examine(reader, items, alphabet=wanted, progress=progress)
+        seen = list_beside(Path(path), reader.card.seen)
+        evaluation = examine(reader, items, alphabet=wanted, seen=seen, progress=progress)
+    _tell_leak(evaluation.report, split)
     if worse:
         evaluation = stressed(evaluation, reader, wanted, strengths=levels, count=count)
     if out is not None:
@@ -84,6 +89,23 @@ def command(
     click.echo(summary(evaluation.report))
     if evaluation.report.stress is not None:
         click.echo("\n" + stress_table(evaluation.report.stress))
+
+
+def model_of(name: str) -> str:
+    """The model to load for what was typed: the one in a run folder, else `name` itself."""
+    from handread.runtime import store
+
+    inside = Path(name) / "model.onnx"
+    return str(inside) if name not in store.shipped() and inside.is_file() else name
+
+
+def _tell_leak(report: EvaluationReport, split: str | None) -> None:
+    """Warn of items that were trained on, unless the training part was asked for."""
+    from handread.data.reader import canonical_split
+
+    asked_for = split is not None and canonical_split(split) == "train"
+    if report.leak is not None and report.leak.leaks and not asked_for:
+        click.echo(f"handread: {report.leak.sentence}", err=True)
 
 
 def summary(report: EvaluationReport) -> str:
@@ -111,14 +133,9 @@ def summary(report: EvaluationReport) -> str:
 
 def confused(report: EvaluationReport, most: int = _PAIRS) -> list[tuple[str, str, int]]:
     """The pairs (true, read, count) confused most often, most frequent first."""
-    counts = [
-        (count, true, read)
-        for true, row in enumerate(report.confusion)
-        for read, count in enumerate(row)
-        if true != read and count
-    ]
-    counts.sort(key=lambda entry: (-entry[0], entry[1], entry[2]))
-    return [(report.alphabet[true], report.alphabet[read], int(n)) for n, true, read in counts[:most]]
+    from handread.reports.evaluation import confused_pairs
+
+    return [(report.alphabet[true], report.alphabet[read], n) for true, read, n in confused_pairs(report)[:most]]
 
 
 def _percent(share: float) -> str:

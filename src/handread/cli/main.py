@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
 import os
+import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from types import FrameType
 from typing import IO, NoReturn
 
 import click
@@ -20,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("handread.cli.demo:command", "Read the bundled example pictures and show them."),
     "explore": ("handread.cli.exploring:command", "Show what a labelled set holds."),
     "train": ("handread.cli.training:command", "Train a network by a recipe."),
+    "verify": ("handread.cli.verifying:command", "Repeat what a training run claims, and compare."),
     "learn": ("handread.cli.learning:command", "Learn your own handwriting on top of a finished recogniser."),
     "evaluate": ("handread.cli.evaluating:command", "Measure a model on labelled characters."),
     "submit": ("handread.cli.submitting:command", "Read unlabelled characters and write a submission."),
@@ -39,6 +44,8 @@ _USAGE_ERROR = 2
 _BUG = 1
 _CLOSED_PIPE = 1  # as click has it
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
+"""What a disk answers that takes nothing more: nobody's bug."""
 
 
 class LazyGroup(click.Group):
@@ -85,18 +92,40 @@ def group() -> None:
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave the process.
 
-    Codes: 0 well, 1 a bug or a check that failed, 2 bad input, 130 interrupted. An error is one sentence on
-    stderr; HANDREAD_DEBUG=1 adds where it came from.
+    Codes: 0 well, 1 a bug or a check that failed, 2 bad input, 130 interrupted, 143 terminated. An error is one
+    sentence on stderr; HANDREAD_DEBUG=1 adds where it came from.
     """
     for stream in (sys.stdout, sys.stderr):  # a file name that is no UTF-8 must not stop the reading
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    code = _outcome(arguments)
+    with _unwinding():
+        code = _outcome(arguments)
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         _silence(sys.stdout)
+    except OSError as error:
+        _silence(sys.stdout)
+        code = code or _no_room(error)
     sys.exit(code)
+
+
+@contextlib.contextmanager
+def _unwinding() -> Iterator[None]:
+    """SIGTERM ends the process as Ctrl-C does: what is half done is taken away, what is kept is kept."""
+
+    def end(number: int, frame: FrameType | None) -> NoReturn:
+        sys.exit(128 + number)
+
+    try:
+        before = signal.signal(signal.SIGTERM, end)
+    except ValueError:  # not in the main thread: whoever started it sees to signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
 
 
 def _outcome(arguments: Sequence[str] | None) -> int:
@@ -113,16 +142,24 @@ def _outcome(arguments: Sequence[str] | None) -> int:
     except HandreadError as error:
         return _say(str(error), error, _USAGE_ERROR)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            return _no_room(error)
         what = " ".join(f"{type(error).__name__}: {error}".split())
         hint = "please report it with the command and what HANDREAD_DEBUG=1 prints"
         return _say(f"this is a bug in Handread ({what}); {hint}", error, _BUG)
     return result if isinstance(result, int) else 0
 
 
+def _no_room(error: OSError) -> int:
+    where = error.filename or "the output"
+    return _say(f"cannot write {where}: {error.strerror or error}; make room, or write elsewhere", error, _USAGE_ERROR)
+
+
 def _say(sentence: str, error: Exception, code: int) -> int:
-    if os.environ.get("HANDREAD_DEBUG", "0") not in ("", "0"):
-        traceback.print_exception(error)
-    click.echo(f"handread: {sentence}", err=True)
+    with contextlib.suppress(OSError):  # where nobody can be told, the code must do
+        if os.environ.get("HANDREAD_DEBUG", "0") not in ("", "0"):
+            traceback.print_exception(error)
+        click.echo(f"handread: {sentence}", err=True)
     return code
 
 

@@ -39,7 +39,7 @@ def command(name: str | None, as_json: bool) -> None:
 
 
 def _plain(card: ModelCard) -> dict[str, Any]:
-    return dataclasses.asdict(card)
+    return card.described()
 
 
 def _print_table(rows: list[tuple[str, int, ModelCard]]) -> None:
@@ -63,12 +63,15 @@ def _print_card(card: ModelCard) -> None:
     grid = Table.grid(padding=(0, 2))
     for field in dataclasses.fields(card):
         value = getattr(card, field.name)
-        if field.name not in ("data", "scores", "recipe"):
+        if field.name not in ("data", "scores", "recipe", "seen"):
             grid.add_row(field.name, str(value))
     for source in card.data:
         grid.add_row("data", f"{source.name}: {source.count:,} images, {source.licence}, {source.source}")
     for score, figure in card.scores.items():
         grid.add_row("score", f"{score}: {figure:g}")
+    if card.seen is not None:
+        others = "" if card.seen.complete else ", and of what it saw before nothing is known"
+        grid.add_row("seen", f"a sample of the {card.seen.count:,} images that it was trained on{others}")
     grid.add_row("recipe", card.recipe.strip() or "(none)")
     # markup and highlighting would read brackets in a recipe as styles
     Console(markup=False, highlight=False, soft_wrap=True).print(grid)

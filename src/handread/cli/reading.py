@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +16,7 @@ import click
 from handread.cli.alphabets import parse_alphabet
 from handread.cli.progress import counting
 from handread.cli.scaling import ScaleOptions, read_into
+from handread.data.order import natural
 from handread.errors import HandreadError, ImageError
 
 if TYPE_CHECKING:
@@ -140,16 +140,6 @@ def expand(paths: Iterable[str]) -> Iterator[Source]:
             known = " ".join(sorted(SUFFIXES))
             yield Source(path, ImageError(f"{path} holds no pictures; a folder is searched for {known}"))
         yield from (Source(name) for name in sorted(found, key=natural))
-
-
-def natural(text: str) -> list[tuple[int, int, str]]:
-    """Sort key under which 2.png comes before 10.png.
-
-    >>> sorted(["10.png", "2.png", "a.png"], key=natural)
-    ['2.png', '10.png', 'a.png']
-    """
-    parts = re.split(r"([0-9]+)", text)
-    return [(0, int(part), part) if part.isdigit() else (1, 0, part) for part in parts if part]
 
 
 def as_text(outcome: Reading | HandreadError) -> str:

@@ -6,7 +6,7 @@ import contextlib
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from handread.training.watcher import Watcher
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count
+_STOPS: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM)
 
 
 @click.command("train", epilog="Example: handread train recipes/mnist-adam.toml --data mnist --out runs/mine")
@@ -67,7 +68,9 @@ def command(
             _ready(out / MODEL)
             return 0
         resume = True
-    with _watching() as watcher:
+    if processes > 1:  # one that waits for the others would not hear torchrun's SIGTERM
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    with _watching(_STOPS if processes == 1 else (signal.SIGINT,)) as watcher:
         path = train_recipe(
             recipe, data, out, list(overrides), resume,
             watcher=watcher, tensorboard=tensorboard, skip_broken=skip_broken,
@@ -107,31 +110,33 @@ def _find(recipe: Path, data: str, overrides: tuple[str, ...], out: Path) -> Non
 
 
 @contextlib.contextmanager
-def _watching() -> Iterator[Watcher]:
-    """A table on stdout, one row an epoch; a bar on stderr for the epoch in progress; Ctrl-C asks for the end."""
+def _watching(stops: Sequence[int]) -> Iterator[Watcher]:
+    """A table on stdout, one row an epoch; a bar on stderr for the epoch in progress; `stops` ask for the end."""
     from handread.training.watcher import Watcher
 
     asked: list[int] = []
 
     def ask(number: int, frame: FrameType | None) -> None:
         asked.append(number)
-        signal.signal(signal.SIGINT, before)  # a second Ctrl-C does not wait
+        signal.signal(number, before[number])  # a second Ctrl-C does not wait
         click.echo("\nhandread: stopping after this step; once more stops at once", err=True)
 
-    before = signal.signal(signal.SIGINT, ask)
+    before = {number: signal.signal(number, ask) for number in stops}
     table = _Table()
     try:
         with counting("training") as progress:
             yield Watcher(
                 loading=lambda name: click.echo(f"loading {name}"),
                 skipped=tell_skipped,
+                fell_back=lambda sentence: click.echo(f"handread: {sentence}", err=True),
                 begin=table.begin,
                 step=lambda epoch, done, total: progress(done, total),
                 epoch=table.row,
                 stop=lambda: bool(asked),
             )
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Table:

@@ -15,12 +15,6 @@ from handread.data.images import LabelledImages
 from handread.data.mapped import blocks_of
 from handread.errors import AlphabetError, DataError
 
-MAX_BYTES = 4 << 30
-"""Most bytes that one stored array may unfold to; all of EMNIST is 0.6 GiB."""
-
-MAX_INFLATION = 1040
-"""Deflate cannot unfold one byte to more than 1,032 (zlib's technical notes); what claims more is lying."""
-
 
 def as_ink(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Bring a whole set, uint8 (N, H, W), to ink: bright strokes on dark paper, full range 0..255.
@@ -74,12 +68,18 @@ _NOT_ALPHANUMERIC = {
 
 
 def alphabet_of_labels(labels: Iterable[str]) -> Alphabet:
-    """The smallest of digits and alphanumeric that holds these characters, else exactly they, sorted."""
+    """The smallest of digits and alphanumeric that holds these characters, else exactly they, sorted.
+
+    Raises `DataError` where they are no alphabet: more than `alphabet.LARGEST`, or one that none can see.
+    """
     used = sorted(set(labels))
     for name in ("digits", "alphanumeric"):
         if set(used) <= set(NAMED[name]):
             return Alphabet.of(name)
-    return Alphabet.of(tuple(used))
+    try:
+        return Alphabet.of(tuple(used))
+    except AlphabetError as error:
+        raise DataError(f"the labels are no alphabet: {error}") from None
 
 
 def alphabet_of_characters(name: str, characters: str) -> Alphabet:

@@ -223,25 +223,41 @@ def entry_of(name: str) -> Entry:
 
 def find(entry: Entry) -> Path | None:
     """The file or folder on this machine that holds the set, None where there is none or only a part of it."""
-    return None if _begun(entry) else _found(entry)
+    return None if _broken(entry) else _found(entry)
 
 
 def unfinished(entry: Entry) -> bool:
     """True where a fetch of the set was interrupted in the middle of a file, or before its zip was unpacked."""
-    packed = any(target.exists() for target in _targets(entry)) if entry.unpack else False
-    return _begun(entry) or (packed and _found(entry) is None)
+    return _broken(entry) or (_found(entry) is None and any(_part(target).exists() for target in _targets(entry)))
 
 
 def _found(entry: Entry) -> Path | None:
     for folder in data_folders():
         for file in entry.files:
-            if (folder / file).exists():
+            if _is_there(folder / file):
                 return (folder / file).parent if entry.part else folder / file
     return None
 
 
-def _begun(entry: Entry) -> bool:
-    return any(target.with_name(target.name + PART).exists() for target in _targets(entry))
+def _is_there(path: Path) -> bool:
+    # An empty folder, or one with hidden files alone, is what a fetch has left that was killed before it got anything.
+    if not path.is_dir():
+        return path.exists()
+    try:
+        return any(not name.startswith(".") for name in os.listdir(path))
+    except OSError:  # whoever reads it will say why
+        return True
+
+
+def _broken(entry: Entry) -> bool:
+    """A file is there in part only, or a zip, which goes when all of it is laid out."""
+    if entry.unpack:
+        return any(target.exists() for target in _targets(entry))
+    return any(_part(target).exists() and not target.exists() for target in _targets(entry))
+
+
+def _part(target: Path) -> Path:
+    return target.with_name(target.name + PART)
 
 
 def _targets(entry: Entry) -> list[Path]:

@@ -18,13 +18,8 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 import numpy.typing as npt
 
-from handread.data.arrays import (
-    MAX_BYTES,
-    MAX_INFLATION,
-    alphabet_of_numbers,
-    as_ink,
-    emnist_part,
-)
+from handread.data.arrays import alphabet_of_numbers, as_ink, emnist_part
+from handread.data.bounds import MAX_ITEMS, believable
 from handread.data.images import LabelledImages
 from handread.data.reader import ReadOptions, canonical_split, choose_split, name_of_set
 from handread.errors import DataError
@@ -193,7 +188,7 @@ def _load(path: Path, *, rank: int, kind: int = _UINT8) -> npt.NDArray[Any]:
             shape = struct.unpack(f">{rank}I", head[4:])
             count = math.prod(shape) * _KINDS[kind].itemsize
             # Before anything is allocated: could this file hold what its header promises?
-            if count > MAX_BYTES or count > stored * MAX_INFLATION:
+            if not believable(count, stored) or shape[0] > MAX_ITEMS:
                 raise DataError(
                     f"{path} promises {' x '.join(map(str, shape))} values in {stored} bytes; "
                     "its header lies, get the file again"
@@ -206,6 +201,6 @@ def _load(path: Path, *, rank: int, kind: int = _UINT8) -> npt.NDArray[Any]:
                 )
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be read ({error}); get the file again") from None
-    if rank == 3 and count and 0 in shape[1:]:
+    if rank == 3 and shape[0] and 0 in shape[1:]:
         raise DataError(f"{path} holds images of {shape[1]} x {shape[2]} pixels; get the file again")
     return np.frombuffer(values, _KINDS[kind]).reshape(shape).copy()

@@ -7,8 +7,10 @@ that is read too.
 
 from __future__ import annotations
 
+import lzma
 import math
 import struct
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -17,14 +19,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from handread.data.arrays import MAX_BYTES, MAX_INFLATION, alphabet_of_characters, alphabet_of_numbers, as_ink
+from handread.data import bounds
+from handread.data.arrays import alphabet_of_characters, alphabet_of_numbers, as_ink
+from handread.data.bounds import MAX_ITEMS, believable, opened_zip
 from handread.data.images import LabelledImages
 from handread.data.mapped import MAP_FROM, mapped
 from handread.data.reader import ReadOptions, choose_split, name_of_set
-from handread.errors import DataError
+from handread.errors import DataError, shown
 
 _KERAS = {"train": ("x_train", "y_train"), "test": ("x_test", "y_test"), "validation": ("x_val", "y_val")}
-_DAMAGE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
+_DAMAGE = (
+    OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, NotImplementedError, RuntimeError,
+    ValueError,
+)  # fmt: skip
+_NO_HEADER = (
+    ValueError, TypeError, KeyError, SyntaxError, tokenize.TokenError, OverflowError, RecursionError, MemoryError,
+)  # fmt: skip
+"""What numpy is seen to raise on headers, which it has Python parse."""
+_MOST_ARRAYS = 1000
 _BLOCK = 4 << 20
 _FORM = "an NPZ set needs the arrays `images` (N, H, W) and `labels` (N,)"
 
@@ -34,9 +46,9 @@ def recognise(path: Path) -> bool:
     if not path.is_file():
         return False
     try:
-        with zipfile.ZipFile(path) as file:
+        with opened_zip(path, _MOST_ARRAYS) as file:
             names = file.namelist()
-    except (OSError, zipfile.BadZipFile, NotImplementedError):
+    except (*_DAMAGE, DataError):
         return False
     return bool(names) and all(name.endswith(".npy") and "/" not in name for name in names)
 
@@ -46,7 +58,7 @@ def read(path: Path, split: str | None, options: ReadOptions) -> LabelledImages:
     keys = _keys(path)
     available = [] if "images" in keys else [name for name, pair in _KERAS.items() if keys.issuperset(pair)]
     if "labels" not in keys and not available:
-        raise DataError(f"{path} holds the arrays {', '.join(sorted(keys))}; {_FORM}")
+        raise DataError(f"{path} holds the arrays {shown(sorted(keys))}; {_FORM}")
     chosen = choose_split(path, available, split)
     if not chosen:
         return _read(path, name_of_set(path), "images", "labels", options)
@@ -68,7 +80,7 @@ def read_unlabelled(path: Path, split: str | None = None) -> npt.NDArray[np.uint
         return None
     chosen = choose_split(path, [name for name in found if name], split)
     try:
-        with zipfile.ZipFile(path) as file:
+        with opened_zip(path, _MOST_ARRAYS) as file:
             _check_sizes(path, file)
             parts = [_images(path, _array(path, file, found[name])) for name in chosen or ("",)]
     except _DAMAGE as error:
@@ -88,7 +100,7 @@ def _unlabelled(keys: set[str]) -> dict[str, str]:
 
 def _read(path: Path, name: str, images_key: str, labels_key: str, options: ReadOptions) -> LabelledImages:
     try:
-        with zipfile.ZipFile(path) as file:
+        with opened_zip(path, _MOST_ARRAYS) as file:
             # What an archive was unpacked to is gone before the images would be read.
             there = None if options.unpacked else _mapped(path, file, images_key)
             _check_sizes(path, file, "" if there is None else f"{images_key}.npy")
@@ -123,10 +135,14 @@ _OPTIONAL = ("case_known", "characters", "writers")
 
 def _keys(path: Path) -> set[str]:
     try:
-        with zipfile.ZipFile(path) as file:
-            return {name.removesuffix(".npy") for name in file.namelist()}
-    except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
+        with opened_zip(path, _MOST_ARRAYS) as file:
+            names = [name.removesuffix(".npy") for name in file.namelist()]
+    except _DAMAGE as error:
         raise DataError(f"{path} cannot be read ({error}); {_FORM}") from None
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise DataError(f"{path} holds the array {shown(twice)} twice; save it again with numpy.savez")
+    return set(names)
 
 
 def _mapped(path: Path, file: zipfile.ZipFile, key: str) -> npt.NDArray[Any] | None:
@@ -135,12 +151,20 @@ def _mapped(path: Path, file: zipfile.ZipFile, key: str) -> npt.NDArray[Any] | N
     if member.compress_type != zipfile.ZIP_STORED or member.file_size < MAP_FROM:
         return None
     with file.open(member) as stream:
-        version = np.lib.format.read_magic(stream)
-        if version != (1, 0):
+        try:
+            if np.lib.format.read_magic(stream) != (1, 0):
+                return None
+            shape, by_columns, dtype = np.lib.format.read_array_header_1_0(stream)
+        except _NO_HEADER:  # as an ordinary array it is told what is wrong with it
             return None
-        shape, by_columns, dtype = np.lib.format.read_array_header_1_0(stream)
         begin = stream.tell()
-        if dtype != np.uint8 or by_columns or len(shape) != 3 or begin + math.prod(shape) != member.file_size:
+        if (
+            dtype != np.uint8
+            or by_columns
+            or len(shape) != 3
+            or min(shape) < 1
+            or begin + math.prod(shape) != member.file_size
+        ):
             return None
         while stream.read(_BLOCK):  # to its end, where the checksum is compared
             pass
@@ -154,10 +178,10 @@ def _check_sizes(path: Path, file: zipfile.ZipFile, unread: str = "") -> None:
     for member in file.infolist():
         if member.filename == unread:
             continue
-        if member.file_size > MAX_BYTES or member.file_size > (member.compress_size + 1) * MAX_INFLATION:
+        if not believable(member.file_size, member.compress_size):
             raise DataError(
-                f"{path}: {member.filename} promises {member.file_size} bytes out of {member.compress_size}; "
-                f"Handread unfolds at most {MAX_BYTES} and believes no such ratio"
+                f"{path}: {shown(member.filename)} promises {member.file_size} bytes out of {member.compress_size}; "
+                f"Handread unfolds at most {bounds.MAX_BYTES} bytes or {bounds.MAX_RATIO} times what is stored"
             )
 
 
@@ -177,13 +201,15 @@ def _array(path: Path, file: zipfile.ZipFile, key: str) -> npt.NDArray[Any]:
             shape, _, dtype = header[version](member)
             if dtype.hasobject:
                 raise DataError(f"{path}: {name} holds Python objects, which are never loaded; store numbers")
+            if not dtype.itemsize or math.prod(shape[:1]) > MAX_ITEMS or any(side < 0 for side in shape):
+                raise DataError(f"{path}: {name} promises {shape} of {dtype}; Handread takes up to {MAX_ITEMS} items")
             if math.prod(shape) * dtype.itemsize + member.tell() != size:
                 raise DataError(f"{path}: {name} promises {shape} of {dtype} but holds {size} bytes; it is damaged")
         with file.open(name) as member:
             array: npt.NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
             return array
-    except ValueError as error:
-        raise DataError(f"{path}: {name} is no numpy array ({error}); save it with numpy.savez") from None
+    except _NO_HEADER as error:
+        raise DataError(f"{path}: {name} is no numpy array ({str(error)[:200]}); save it with numpy.savez") from None
 
 
 def _images(path: Path, images: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:

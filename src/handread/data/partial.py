@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from handread.data.atomic import write_atomic
+from handread.data.atomic import sync_folder, write_atomic
 from handread.data.catalog import PART
 from handread.errors import DataError
 
@@ -94,8 +94,10 @@ class Partial:
         if sys.platform == "win32":  # which renames no open file
             os.close(self.handle)
             self.handle = -1
-        os.replace(self.path, self.target)
+        # The note first: killed in between, what is here is whole and will be seen to be, and no note stays for ever.
         _note_of(self.target).unlink(missing_ok=True)
+        os.replace(self.path, self.target)
+        sync_folder(self.target.parent)
         self.size = 0
 
 

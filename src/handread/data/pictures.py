@@ -21,7 +21,7 @@ from handread.alphabet import NAMED
 from handread.data.arrays import alphabet_of_labels
 from handread.data.images import LabelledImages
 from handread.data.reader import ReadOptions, canonical_split, choose_split, name_of_set, split_of_path
-from handread.errors import DataError, ImageError
+from handread.errors import DataError, ImageError, shown
 
 if TYPE_CHECKING:
     from handread.imaging.single import Single
@@ -112,16 +112,22 @@ def read_list(path: Path, split: str | None, options: ReadOptions) -> LabelledIm
     for line, image, label in _list_rows(file):
         if len(label) != 1 or label.isspace():
             raise DataError(
-                f"{file}, line {line}: label {label[:30]!r} is not one character; "
+                f"{file}, line {line}: label {shown(label)} is not one character; "
                 "read pictures of several characters with handread read"
             )
         picture = file.parent / image
+        if options.within is not None and not _is_below(picture, options.within):
+            raise DataError(f"{file}, line {line}: {shown(image)} points outside the archive; nothing was read")
         if not image or not picture.is_file():
-            raise DataError(f"{file}, line {line}: there is no picture {picture}; correct the path or the list")
+            raise DataError(f"{file}, line {line}: there is no picture {shown(image)}; correct the path or the list")
         items.append(_Item(picture, label))
     if not items:
         raise DataError(f"{file} has a header but no rows; it lists no pictures")
     return _labelled(name_of_set(path), items, options)
+
+
+def _is_below(path: Path, folder: Path) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def _labelled(name: str, items: Sequence[_Item], options: ReadOptions) -> LabelledImages:

@@ -28,6 +28,7 @@ from handread.errors import DataError
 _LABEL_NAMES = ("label", "class", "digit", "character")
 _PIXEL_NAME = re.compile(r"[a-z_ ]*\d+(?:[x._]\d+)?")
 _MAX_LINE = 8 << 20
+_MAX_COLUMNS = 512 * 512 + 1
 _BLOCK = 1 << 20
 _COMMA, _NEWLINE, _ZERO, _NINE = 44, 10, 48, 57
 _FEWEST_PIXELS = 9
@@ -95,13 +96,13 @@ def read_unlabelled_csv(path: str | Path) -> npt.NDArray[np.uint8]:
         raise DataError(f"{file} is no file; name a CSV with the columns pixel0,pixel1,...")
     layout = _layout(file)
     if layout is None:
-        raise DataError(f"{file} is no table of square images: {_first_line(file)}; it must be pixel0,pixel1,...")
+        raise DataError(f"{file} is no table of square images: {first_line(file)}; it must be pixel0,pixel1,...")
     images, _ = _rows(file, layout)
     return as_ink(images)
 
 
-def _first_line(path: Path) -> str:
-    # What is wrong with it, for people.
+def first_line(path: Path) -> str:
+    """What is wrong with the first line of a CSV, for people."""
     try:
         with open(path, "rb") as file:
             line = file.readline(_MAX_LINE).decode("utf-8-sig").strip()
@@ -109,6 +110,8 @@ def _first_line(path: Path) -> str:
         return "its first line cannot be read as text"
     columns = line.count(",") + 1
     side = math.isqrt(columns)
+    if columns > _MAX_COLUMNS:
+        return f"its first line has {columns:,} columns, at most {_MAX_COLUMNS:,} are read"
     if columns < _FEWEST_PIXELS or side**2 == columns:
         return f"its first line begins with {line[:20]!r}" if line else "its first line is empty"
     return f"its first line has {columns} columns (28 x 28 pixels are 784, with a label 785)"
@@ -119,10 +122,11 @@ def _layout(path: Path) -> _Layout | None:
         return None
     try:
         with open(path, "rb") as file:
-            line = file.readline(_MAX_LINE).decode("utf-8-sig").strip()
+            line = file.readline(_MAX_LINE).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError):
         return None
-    if not line.isprintable():
+    whole, line = len(line) < _MAX_LINE, line.strip()
+    if not whole or not line.isprintable() or line.count(",") >= _MAX_COLUMNS:
         return None
     fields = [field.strip(' "').lower() for field in line.split(",")]
     columns = len(fields)

@@ -48,6 +48,10 @@ class ReadOptions:
     """How pictures are laid into network inputs; arrays are kept as they are."""
     unpacked: int = 0
     """Archives that were opened on the way to what is read."""
+    stored: int = 0
+    """Bytes of the outermost of them."""
+    within: Path | None = None
+    """Folder to which the innermost was unpacked: lists in it name nothing outside. None: a list may name any file."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,8 @@ def read_path(path: Path, split: str | None = None, options: ReadOptions | None 
         return _read(path, split, options, depth=0)
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from None
+    except MemoryError:
+        raise DataError(f"{path} does not fit into the memory of this machine; read a part of it") from None
 
 
 def form_of(path: Path) -> str | None:
@@ -64,6 +66,11 @@ def _read(path: Path, split: str | None, options: ReadOptions, depth: int) -> La
         return _read_around(path, split, options, depth)
     if pixels.recognise_unlabelled(path):
         raise DataError(f"{path} has pixels but no label column; only labelled data can be used here")
+    if path.is_file() and path.suffix.lower() == ".csv":
+        raise DataError(
+            f"{path} is no table of images and no list of pictures: {pixels.first_line(path)}; it must be "
+            "label,pixel0,pixel1,... or image,label"
+        )
     raise DataError(f"{path} holds no data that Handread knows; it reads {_forms()}")
 
 
@@ -120,10 +127,11 @@ def _forms() -> str:
 def _read_archive(path: Path, split: str | None, options: ReadOptions) -> LabelledImages:
     if options.unpacked >= _MOST_ARCHIVES:
         raise DataError(f"{path} lies in {options.unpacked} archives one inside the other; unpack them yourself")
-    options = dataclasses.replace(options, unpacked=options.unpacked + 1)
-    with archive.unpacked(path) as folder:
+    stored = options.stored or path.stat().st_size
+    options = dataclasses.replace(options, unpacked=options.unpacked + 1, stored=stored)
+    with archive.unpacked(path, stored=stored) as folder:
         try:
-            data = _read(folder, split, options, depth=0)
+            data = _read(folder, split, dataclasses.replace(options, within=folder), depth=0)
         except DataError as error:
             # The folder is gone by the time anyone reads this; the archive is what they know.
             raise DataError(str(error).replace(str(folder), str(path))) from None

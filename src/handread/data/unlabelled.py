@@ -74,6 +74,8 @@ def load_unlabelled(
         found = None if path is None else _find(path, split, options)
     except OSError as error:
         raise DataError(f"{spec} cannot be read ({error.strerror or error}); check its permissions") from None
+    except MemoryError:
+        raise DataError(f"{spec} does not fit into the memory of this machine; read a part of it") from None
     return found or _labelled(spec, split, options)
 
 

@@ -17,14 +17,15 @@ import numpy.typing as npt
 from handread.alphabet import Alphabet
 from handread.data.images import LabelledImages
 from handread.data.reader import ReadOptions, choose_split, name_of_set
-from handread.errors import DataError
+from handread.errors import DataError, shown
 
 SIDE = 16
 """Height and width of an image in pixels."""
 
 _PIXELS = SIDE * SIDE
-_MAX_LINE = 1 << 16
-_MAX_LINES = 100_000
+_MAX_LINE = 1 << 13
+"""Bytes; 256 values of 17 characters and their numbers are half as many."""
+_MAX_LINES = 20_000
 _FIRST = re.compile(rb"(?:10|[1-9])(?:\.0*)?(?: \d{1,3}:[-+.\deE]+){16,256} *\r?\n?")
 
 
@@ -51,6 +52,8 @@ def read(path: Path, split: str | None, options: ReadOptions) -> LabelledImages:
                     break
                 if number > _MAX_LINES:
                     raise DataError(f"{path} has more than {_MAX_LINES:,} lines; USPS has 9,298 in all")
+                if len(line) == _MAX_LINE:
+                    raise DataError(f"{path}, line {number}: it is longer than {_MAX_LINE} bytes; get the file again")
                 if not line.endswith(b"\n"):
                     raise DataError(f"{path}, line {number}: the file ends in the middle of it; get the file again")
                 if line.strip():
@@ -69,15 +72,15 @@ def _image(path: Path, line: int, text: bytes) -> tuple[int, npt.NDArray[np.uint
         table = np.array([pair.split(b":") for pair in pairs], dtype=np.float64).reshape(-1, 2)
     except (ValueError, OverflowError):
         raise DataError(f"{path}, line {line}: it is not of the form label index:value index:value") from None
-    places, values = table[:, 0].astype(np.int64) - 1, table[:, 1]
+    numbers, values = table[:, 0], table[:, 1]
     if not 0 <= digit <= 9:
-        raise DataError(f"{path}, line {line}: label {digit + 1} is outside 1..10")
-    if places.size and not (places.min() >= 0 and places.max() < _PIXELS):
+        raise DataError(f"{path}, line {line}: label {shown(digit + 1)} is outside 1..10")
+    if not ((numbers >= 1) & (numbers <= _PIXELS)).all():  # nor what is no number
         raise DataError(f"{path}, line {line}: an index is outside 1..{_PIXELS}")
     if not (np.abs(values) <= 1).all():
         raise DataError(f"{path}, line {line}: a value is outside -1..1")
     image = np.zeros(_PIXELS)
-    image[places] = values
+    image[numbers.astype(np.int64) - 1] = values
     return digit, np.round((image + 1) * 127.5).astype(np.uint8).reshape(SIDE, SIDE)
 
 

@@ -14,10 +14,13 @@ import csv
 import io
 import re
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from handread.data.alone import alone_in
 from handread.data.atomic import write_atomic
 from handread.desktop.view import overlap
 from handread.errors import DataError
@@ -88,23 +91,35 @@ class Corrections:
             raise DataError(
                 f"cannot make the folder {self.folder}: {error.strerror}; choose another with --corrections"
             ) from None
-        kept, replaced = self._without(origin)
-        row = _Row(f"{IMAGES}/{_file_name(origin)}", label)
-        write_atomic(self.folder / row.image, _png(picture))
-        self._write([*kept, row])
-        self._discard([old for old in replaced if old.image != row.image])
+        with self._alone():
+            kept, _ = self._without(origin)
+            row = _Row(f"{IMAGES}/{_file_name(origin)}", label)
+            write_atomic(self.folder / row.image, _png(picture))
+            self._write([*kept, row])
+            self._tidy(origin)
 
     def remove(self, origin: Origin) -> bool:
         """Take back what was said of a character; False when nothing was. Raises `DataError` as `save` does."""
-        kept, removed = self._without(origin)
-        if removed:
-            self._write(kept)
-            self._discard(removed)
+        with self._alone():
+            kept, removed = self._without(origin)
+            if removed:
+                self._write(kept)
+            self._tidy(origin)
         return bool(removed)
 
     def relabel(self, origin: Origin, label: str) -> None:
         """Say something else of a character whose picture is there already. Raises `DataError` as `save` does."""
-        self._write([replace(row, label=label) if row.is_of(origin) else row for row in self._read()])
+        with self._alone():
+            self._write([replace(row, label=label) if row.is_of(origin) else row for row in self._read()])
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One window at a time: what two of them write at once would otherwise be lost in one of them."""
+        with ExitStack() as stack:
+            # where the folder is gone, the writing says so
+            with suppress(OSError):
+                stack.enter_context(alone_in(self.folder))
+            yield
 
     def _without(self, origin: Origin) -> tuple[list[_Row], list[_Row]]:
         rows = self._read()  # another window may have written meanwhile
@@ -125,12 +140,14 @@ class Corrections:
             if found := _NAME.search(row.image):
                 self._of[found[1]].append(row)
 
-    def _discard(self, rows: list[_Row]) -> None:
-        for row in rows:
-            try:
-                (self.folder / row.image).unlink(missing_ok=True)
-            except OSError:
-                continue  # a picture that no list names does no harm
+    def _tidy(self, origin: Origin) -> None:
+        """Take away pictures of a character that the list does not name, those too that a crash has left so."""
+        named = {row.image for row in self._read()}
+        for path in (self.folder / IMAGES).glob(f"*{origin.digest}-*.png"):
+            row = _Row(f"{IMAGES}/{path.name}", "")
+            if row.image not in named and row.is_of(origin):
+                with suppress(OSError):  # a picture that no list names does no harm
+                    path.unlink()
 
     def _read(self) -> list[_Row]:
         file = self.folder / LIST

@@ -60,6 +60,7 @@ class Corruption:
 
 
 CORRUPTIONS = Registry[Corruption]("corruption")
+"""All of them by name; `handread.evaluation.stress` registers them."""
 
 
 def corruption(name: str, kind: Kind, *, light_on_dark: bool, plain: Plain) -> Callable[[Change], Change]:

@@ -230,9 +230,9 @@ class RiskCoverage:
     """What refusing the least confident items brings, one point for each confidence that occurs."""
 
     coverage: npt.NDArray[np.float64]
-    """Fraction of items answered, ascending to 1."""
+    """float64 (P,), fraction of items answered, ascending to 1."""
     risk: npt.NDArray[np.float64]
-    """Fraction of wrong ones among those."""
+    """float64 (P,), fraction of wrong ones among those."""
 
     def at(self, coverage: float) -> float:
         """Risk at the smallest coverage on the curve that is at least `coverage`."""

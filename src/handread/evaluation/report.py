@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import time
@@ -21,13 +22,15 @@ from handread.alphabet import Alphabet
 from handread.card import ModelCard
 from handread.data.atomic import write_atomic
 from handread.data.images import LabelledImages
-from handread.errors import DataError, ModelError
+from handread.errors import DataError, ModelError, shown
 from handread.evaluation import metrics
+from handread.evaluation.leak import Leak, SeenList, find_leak
 from handread.evaluation.stress_report import Samples, StressReport
 
-FORMAT = 3
+FORMAT = 4
 """Report format that this version writes; a file with a higher number is refused. Format 1 had no `items`, no
-`digest`, no `reliability` and no `classes`, format 2 no `stress`; they are read with what they have."""
+`digest`, no `reliability` and no `classes`, format 2 no `stress`, format 3 no `skipped` and no `leak`; they are read
+with what they have."""
 
 COVERAGES = (1.0, 0.995, 0.99, 0.98, 0.97, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5)
 """Points of the refusal curve."""
@@ -139,6 +142,10 @@ class EvaluationReport:
     items: Items | None = field(default=None, repr=False)
     stress: StressReport | None = field(default=None, repr=False)
     """What worse pictures cost, where that was measured too (`handread.evaluation.stress`)."""
+    skipped: int = 0
+    """Pictures that could not be read and were left out, where that was asked for; not among `n`."""
+    leak: Leak | None = field(default=None, repr=False)
+    """Whether the items were trained on (`handread.evaluation.leak`)."""
 
     def to_json(self) -> str:
         """The report as one JSON object; `from_json` gives an equal report back."""
@@ -154,7 +161,7 @@ class EvaluationReport:
             return _checked(raw)
         except (json.JSONDecodeError, RecursionError) as error:
             raise DataError(f"the report is not JSON ({error}); evaluate again") from None
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
+        except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
             raise DataError(f"the report is damaged: {error}; evaluate again") from None
 
     def save(self, path: str | Path) -> None:
@@ -195,9 +202,14 @@ def examine(
     data: LabelledImages,
     *,
     alphabet: Alphabet | str | None = None,
+    seen: SeenList | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Evaluation:
-    """As `evaluate`, with the items and every probability; `progress` is called with items scored and their total."""
+    """As `evaluate`, with the items and every probability; `progress` is called with items scored and their total.
+
+    `seen` are all images that the reader was trained on, where they are known; else the sample in its card is asked
+    whether the items are among them.
+    """
     wanted = Alphabet.of(reader.card.alphabet if alphabet is None else alphabet)
     if not len(data):
         raise DataError(f"{data.name} holds no items; there is nothing to evaluate")
@@ -205,7 +217,8 @@ def examine(
     start = time.perf_counter()
     probabilities, accepted = _score(reader, data, wanted, progress)
     seconds = time.perf_counter() - start
-    report = _measured(reader.card.name, data, probabilities, accepted, seconds)
+    leak = find_leak(data, reader.card.seen if seen is None else seen, reader.card.frame)
+    report = _measured(reader.card.name, data, probabilities, accepted, seconds, leak)
     return Evaluation(report, data, probabilities, accepted)
 
 
@@ -215,6 +228,7 @@ def _measured(
     probabilities: npt.NDArray[np.float32],
     accepted: npt.NDArray[np.bool_],
     seconds: float,
+    leak: Leak,
 ) -> EvaluationReport:
     labels, alphabet = data.labels, data.alphabet
     predicted = probabilities.argmax(axis=1).astype(np.int64)
@@ -252,6 +266,8 @@ def _measured(
             label_probability=_whole(probabilities[np.arange(len(labels)), labels]),
             files=short_names(data.files),
         ),
+        skipped=len(data.skipped),
+        leak=leak,
     )
 
 
@@ -320,16 +336,17 @@ def _score(
     for rows in _batches(len(data)):
         cues = None if data.cues is None else data.cues[rows]
         part = reader.score(data.images[rows], cues=cues, normalised=data.normalised, alphabet=alphabet)
+        # an answer lost or doubled, in one batch or made up for in another, would move all figures without a trace
+        wanted = rows.stop - rows.start
+        if part.probabilities.shape != (wanted, len(alphabet)) or part.accepted.shape != (wanted,):
+            raise ModelError(
+                f"{reader.card.name} answered {part.probabilities.shape} probabilities and {len(part.accepted)} "
+                f"decisions for {wanted} items of {len(alphabet)} classes; every item must be answered once"
+            )
         scored.append(part)
         progress(rows.stop, len(data))
     probabilities = np.concatenate([s.probabilities for s in scored])
     accepted = np.concatenate([s.accepted for s in scored])
-    # A last batch dropped on the way would flatter or hurt every figure without a trace.
-    if probabilities.shape != (len(data), len(alphabet)) or accepted.shape != (len(data),):
-        raise ModelError(
-            f"{reader.card.name} answered {probabilities.shape} probabilities and {len(accepted)} decisions "
-            f"for {len(data)} items of {len(alphabet)} classes; every item must be answered"
-        )
     if not np.isfinite(probabilities).all():
         raise ModelError(f"{reader.card.name} gave probabilities that are no numbers; export it again")
     return probabilities, accepted
@@ -344,12 +361,12 @@ def _checked(raw: Any) -> EvaluationReport:
         raise TypeError(f"it is a {type(raw).__name__}, not an object")
     version = raw.get("format")
     if not isinstance(version, int) or isinstance(version, bool):
-        raise ValueError(f"format {version!r} is no Handread report")
+        raise ValueError(f"format {shown(version)} is no Handread report")
     if version < 1:
-        raise ValueError(f"format {version} is no Handread report")
+        raise ValueError(f"format {shown(version)} is no Handread report")
     if version > FORMAT:
         raise DataError(
-            f"the report has format {version}, this Handread understands up to {FORMAT}: "
+            f"the report has format {shown(version)}, this Handread understands up to {FORMAT}: "
             "upgrade with pip install --upgrade handread"
         )
     names = {f.name for f in dataclasses.fields(EvaluationReport)}
@@ -357,30 +374,56 @@ def _checked(raw: Any) -> EvaluationReport:
         raw = {"digest": "", "reliability": [], "classes": [], "items": None} | raw
     if version < 3:
         raw = {"stress": None} | raw
+    if version < 4:
+        raw = {"skipped": 0, "leak": None} | raw
     odd = sorted(names.symmetric_difference(set(raw) - {"format"}))
     if odd:
-        raise ValueError(f"field {odd[0]!r} is {'missing' if odd[0] in names else 'unknown'}")
+        raise ValueError(f"field {shown(odd[0])} is {'missing' if odd[0] in names else 'unknown'}")
     low, high = raw["interval95"]
+    _check_kinds(EvaluationReport, raw)
     size = len(raw["alphabet"])
-    confusion = tuple(tuple(int(count) for count in row) for row in raw["confusion"])
+    confusion = tuple(tuple(row) for row in raw["confusion"])
+    if not all(type(count) is int and count >= 0 for row in confusion for count in row):
+        raise ValueError("its confusion matrix holds what is no count")
     if [len(row) for row in confusion] != [size] * size or sum(map(sum, confusion)) != raw["n"]:
         raise ValueError(f"its confusion matrix does not count {raw['n']} items of {size} classes")
     fractions = ("accuracy", "top2", "top3", "case_insensitive", "merged", "ece", "refused")
     for name in fractions:
         if not 0 <= raw[name] <= 1:
-            raise ValueError(f"{name} is {raw[name]}, expected 0..1")
+            raise ValueError(f"{name} is {shown(raw[name])}, expected 0..1")
     values = {name: raw[name] for name in names}
     values.update(
         interval95=(float(low), float(high)),
         confusion=confusion,
         refusal_curve=tuple((float(coverage), float(risk)) for coverage, risk in raw["refusal_curve"]),
-        environment=dict(raw["environment"]),
-        reliability=tuple(ReliabilityBin(**row) for row in raw["reliability"]),
-        classes=tuple(metrics.ClassFigures(**row) for row in raw["classes"]),
+        environment={str(name): str(value) for name, value in raw["environment"].items()},
+        reliability=tuple(ReliabilityBin(**_check_kinds(ReliabilityBin, row)) for row in raw["reliability"]),
+        classes=tuple(metrics.ClassFigures(**_check_kinds(metrics.ClassFigures, row)) for row in raw["classes"]),
         items=None if raw["items"] is None else _checked_items(raw["items"], confusion),
         stress=None if raw["stress"] is None else StressReport.from_plain(raw["stress"]),
+        leak=None if raw["leak"] is None else Leak.from_plain(raw["leak"]),
     )
     return EvaluationReport(**values)
+
+
+_KINDS: dict[str, tuple[type, ...]] = {
+    "str": (str,), "int": (int,), "float": (int, float), "float | None": (int, float, type(None)),
+}  # fmt: skip
+
+
+def _check_kinds(kind: type[Any], raw: dict[str, Any]) -> dict[str, Any]:
+    """`raw` as it is; raises `ValueError` where a value is not of the type that the field of `kind` has."""
+    for spec in dataclasses.fields(kind):
+        value, wanted = raw.get(spec.name), _KINDS.get(str(spec.type))
+        if wanted is None or spec.name not in raw:
+            continue
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, wanted)
+            or (isinstance(value, float) and not math.isfinite(value))
+        ):
+            raise ValueError(f"{spec.name} is {shown(value)}, expected {spec.type}")
+    return raw
 
 
 def _checked_items(raw: dict[str, Any], confusion: tuple[tuple[int, ...], ...]) -> Items:

@@ -35,9 +35,13 @@ def slant_of(inks: Sequence[InkImage]) -> float:
             ink, (max(1, round(ink.shape[1] * 40 / ink.shape[0])), 40), interpolation=cv2.INTER_AREA
         )  # fmt: skip
         rows, columns = np.nonzero(small > LEVEL)
-        for index, lean in enumerate(leans):
-            along = np.floor(columns + lean * rows + 0.5).astype(np.int64)  # halves to even would favour 0.5
-            score[index] += float((np.bincount(along - along.min()).astype(np.float64) ** 2).sum()) if len(rows) else 0
+        if len(rows):
+            along = np.floor(columns + leans[:, None] * rows + 0.5).astype(np.int64)  # halves to even would favour 0.5
+            along -= along.min(axis=1, keepdims=True)
+            width = int(along.max()) + 1
+            along += width * np.arange(len(leans))[:, None]
+            sums = np.bincount(along.reshape(-1), minlength=width * len(leans)).reshape(len(leans), width)
+            score += (sums.astype(np.float64) ** 2).sum(axis=1)
     # upright unless another lean is clearly better
     score *= 1 - 0.06 * np.abs(leans)
     return float(leans[int(score.argmax())])
@@ -83,22 +87,26 @@ def _cut_places(
     crossed = np.bincount(columns, minlength=width).astype(np.float64)
     top = np.full(width, ink.shape[0], dtype=np.float64)
     bottom = np.full(width, -1, dtype=np.float64)
-    np.minimum.at(top, columns, rows)
-    np.maximum.at(bottom, columns, rows)
+    top[columns[::-1]] = rows[::-1]  # rows ascend, and the last one written stays
+    bottom[columns] = rows
     kernel = max(3, round(0.06 * height)) | 1
     crossed, span = _smooth(crossed, kernel), _smooth(np.maximum(bottom - top + 1, 0), kernel)
-    pen = max(2.0, float(np.percentile(crossed, 25)))
+    pen = max(2.0, _quartile(crossed))
     apart = max(3, round(0.16 * height))
     limit = max(2.2 * pen, 0.30 * height)
     reach = max(4, round(0.55 * height))
-    candidates = []
-    for x in range(apart, width - apart):
-        near = slice(max(0, x - apart // 2), x + apart // 2 + 1)
-        if crossed[x] <= crossed[near].min() and crossed[x] <= limit:
-            candidates.append((crossed[x] / limit, x))
-        sides = min(span[max(0, x - reach) : x].max(), span[x + 1 : x + reach + 1].max())
-        if span[x] <= span[near].min() and span[x] < WAIST * sides:
-            candidates.append((span[x] / sides, x))
+    inner = np.arange(apart, width - apart)
+    near = np.ones((1, apart // 2 * 2 + 1), np.uint8)
+    least, lowest = (cv2.erode(values[None], near)[0, inner] for values in (crossed, span))
+    far = np.ones((1, reach), np.uint8)
+    left = cv2.dilate(span[None], far, anchor=(reach - 1, 0))[0, inner - 1]
+    right = cv2.dilate(span[None], far, anchor=(0, 0))[0, inner + 1]
+    sides = np.minimum(left, right)
+    crossed, span = crossed[inner], span[inner]
+    thin = (crossed <= least) & (crossed <= limit)
+    waisted = (span <= lowest) & (span < WAIST * sides)
+    candidates = [*zip((crossed[thin] / limit).tolist(), inner[thin].tolist(), strict=True)]
+    candidates += zip((span[waisted] / sides[waisted]).tolist(), inner[waisted].tolist(), strict=True)
     chosen: list[int] = []
     for _, x in sorted(candidates):
         if all(abs(x - other) >= apart for other in chosen):
@@ -109,5 +117,15 @@ def _cut_places(
 
 
 def _smooth(values: npt.NDArray[np.float64], kernel: int) -> npt.NDArray[np.float64]:
-    padded = np.pad(values, kernel // 2, mode="edge")
+    rim = np.ones(kernel // 2)
+    padded = np.concatenate([rim * values[0], values, rim * values[-1]])
     return np.asarray(np.convolve(padded, np.ones(kernel) / kernel, mode="valid"))
+
+
+def _quartile(values: npt.NDArray[np.float64]) -> float:
+    """As np.percentile(values, 25), which takes ten times as long for so few."""
+    ordered = np.sort(values)
+    place = 0.25 * (len(values) - 1)
+    low = int(place)
+    a, b, share = float(ordered[low]), float(ordered[min(low + 1, len(values) - 1)]), place - low
+    return a + (b - a) * share if share < 0.5 else b - (b - a) * (1 - share)

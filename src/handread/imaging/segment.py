@@ -8,6 +8,7 @@ are read since LeCun et al. 1998 (heuristic over-segmentation).
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from handread.errors import ImageError
 from handread.imaging.cuts import cut_piece, slant_of
 from handread.imaging.rules import LEVEL
 from handread.types import Box
@@ -30,6 +32,14 @@ _SURVEY_SIDE = 640
 
 MOST_COMPONENTS = 4000
 """A page with more marks than this is texture, not text: only the largest are looked at."""
+
+
+_BESIDE = 0.15
+"""Columns between a dot and its character, in line heights: what lies further apart never joins."""
+
+
+MOST_PIECES = 12_000
+"""Pieces of a page, characters and parts of them, beyond which it is no text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +122,10 @@ def _scaled_down(ink: InkImage, factor: float) -> InkImage:
 
 
 def segment(ink: InkImage) -> tuple[TextLine, ...]:
-    """Lines of pieces from an ink image uint8 (H, W), 0 paper .. 255 ink; empty where there is no text."""
+    """Lines of pieces from an ink image uint8 (H, W), 0 paper .. 255 ink; empty where there is no text.
+
+    Raises `ImageError` where more than `MOST_PIECES` come out.
+    """
     mask = (ink > LEVEL).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     marks = _marks(stats, count, ink.shape)
@@ -127,7 +140,16 @@ def segment(ink: InkImage) -> tuple[TextLine, ...]:
     lines = _lines(body, typical, skew)
     _place_small(lines, [m for m in marks if m.height < 0.4 * typical], skew)
     lines.sort(key=lambda line: float(np.median([m.middle - skew * m.centre for m in line])))
-    return tuple(_text_line(line, labels, ink, skew) for line in lines)
+    found, pieces = [], 0
+    for line in lines:
+        found.append(_text_line(line, labels, ink, skew))
+        pieces += len(found[-1].pieces)
+        if pieces > MOST_PIECES:
+            raise ImageError(
+                f"the picture falls into more than {MOST_PIECES:,} pieces, a full page has a third of that; "
+                "cut it into parts"
+            )
+    return tuple(found)
 
 
 def _marks(stats: npt.NDArray[np.int32], count: int, shape: tuple[int, ...]) -> list[_Mark]:
@@ -180,44 +202,44 @@ def _skew(body: list[_Mark], typical: float) -> float:
 def _lines(body: list[_Mark], typical: float, skew: float) -> list[list[_Mark]]:
     """Gather marks whose vertical extents, freed of the skew, overlap by half with a line's."""
     lines: list[list[_Mark]] = []
-    spans: list[tuple[float, float]] = []
+    edges: list[tuple[list[float], list[float]]] = []
+    spans = np.empty((2, len(body)))  # of each line the medians of its marks' tops and bottoms
     for mark in sorted(body, key=lambda m: -m.height):
         top, bottom = mark.y - skew * mark.centre, mark.bottom - skew * mark.centre
-        best, share = -1, 0.45
-        for index, (a, b) in enumerate(spans):
-            overlap = min(bottom, b) - max(top, a)
-            part = overlap / min(bottom - top, b - a)
-            if part > share:
-                best, share = index, part
-        if best < 0:
-            lines.append([mark])
-            spans.append((top, bottom))
-        else:
-            lines[best].append(mark)
-            tops = [m.y - skew * m.centre for m in lines[best]]
-            bottoms = [m.bottom - skew * m.centre for m in lines[best]]
-            spans[best] = (float(np.median(tops)), float(np.median(bottoms)))
+        above, below = spans[:, : len(lines)]
+        part = (np.minimum(bottom, below) - np.maximum(top, above)) / np.minimum(bottom - top, below - above)
+        best = int(part.argmax()) if lines else -1
+        if best < 0 or part[best] <= 0.45:
+            best = len(lines)
+            lines.append([])
+            edges.append(([], []))
+        lines[best].append(mark)
+        for place, (known, edge) in enumerate(zip(edges[best], (top, bottom), strict=True)):
+            insort(known, edge)
+            spans[place, best] = _middle(known)
     return lines
+
+
+def _middle(ordered: list[float]) -> float:
+    """Median of numbers in order."""
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
 def _place_small(lines: list[list[_Mark]], small: list[_Mark], skew: float) -> None:
     """Give dots, commas and broken bits to the line whose middle is nearest."""
-    middles = [
-        (
-            float(np.median([m.middle - skew * m.centre for m in line])),
-            float(np.median([m.height for m in line])),
-        )
-        for line in lines
-    ]
+    middles = np.array([np.median([m.middle - skew * m.centre for m in line]) for line in lines])
+    heights = np.array([np.median([m.height for m in line]) for line in lines])
     for mark in small:
-        distances = [abs(mark.middle - skew * mark.centre - middle) / height for middle, height in middles]
-        nearest = int(np.argmin(distances))
+        distances = np.abs(mark.middle - skew * mark.centre - middles) / heights
+        nearest = int(distances.argmin())
         if distances[nearest] < 1.2:
             lines[nearest].append(mark)
 
 
 def _text_line(line: list[_Mark], labels: npt.NDArray[np.int32], ink: InkImage, skew: float) -> TextLine:
-    height = float(np.median([m.height for m in line if m.height >= 0.4 * max(n.height for n in line)]))
+    tallest = max(m.height for m in line)
+    height = float(np.median([m.height for m in line if m.height >= 0.4 * tallest]))
     joined = _join(sorted(line, key=lambda m: m.x), height)
     whole = [_cut_out(mark, labels, ink) for mark in joined]
     slant = slant_of([p.ink for p in whole if p.box.height > 0.5 * height])
@@ -227,27 +249,38 @@ def _text_line(line: list[_Mark], labels: npt.NDArray[np.int32], ink: InkImage, 
 
 
 def _join(marks: list[_Mark], height: float) -> list[_Mark]:
-    """Join marks that lie over one another: dots of i and j, the bars of =, broken strokes."""
-    merged = True
-    while merged:
-        merged = False
-        for i, mark in enumerate(marks):
-            for other in marks[i + 1 :]:
-                if other.x > mark.right + height:
-                    break
-                if _one_character(mark, other, height):
-                    mark.join(other)
-                    marks.remove(other)
-                    merged = True
-                    break
-            if merged:
+    """Join marks that lie over one another: dots of i and j, the bars of =, broken strokes.
+
+    `marks` are sorted by their left edge, and stay so. A mark that has grown is held against those before it and after
+    it again; all other pairs are looked at once.
+    """
+    done, reach = 0, _BESIDE * height
+    widest = max(m.width for m in marks)
+    while done < len(marks):
+        place, grown = done, False
+        done += 1
+        while True:
+            mark = marks[place]
+            first = bisect_left(marks, mark.x - reach - widest, key=lambda m: m.x) if grown else place
+            other = next((k for k in range(first, place) if _one_character(marks[k], mark, height)), None)
+            if other is not None:
+                other, place = place, other
+            else:
+                stop = bisect_right(marks, mark.right + reach, key=lambda m: m.x)
+                other = next((k for k in range(place + 1, stop) if _one_character(mark, marks[k], height)), None)
+            if other is None:
                 break
-        marks.sort(key=lambda m: m.x)
+            marks[place].join(marks.pop(other))
+            grown = True
+            done -= other < done
+            widest = max(widest, marks[place].width)
     return marks
 
 
 def _one_character(a: _Mark, b: _Mark, height: float) -> bool:
     overlap = min(a.right, b.right) - max(a.x, b.x)
+    if overlap <= -_BESIDE * height:
+        return False
     narrow = min(a.width, b.width)
     gap = max(a.y, b.y) - min(a.bottom, b.bottom)  # rows between them, negative when they overlap
     small, large = sorted((a, b), key=lambda m: m.area)
@@ -255,11 +288,10 @@ def _one_character(a: _Mark, b: _Mark, height: float) -> bool:
     if small.height < 0.35 * height and small.width < 0.5 * height:
         # a dot: it belongs to what stands under it, not to what it follows on the baseline
         above = small.bottom <= large.y + 0.35 * large.height
-        near = small.x - 0.15 * height < large.right and small.right + 0.15 * height > large.x
         if small.area**0.5 < 0.6 * large.area / max(large.height, large.width):
             return False  # finer than the pen: a speck
-        if above and near and gap < 0.6 * height and both < 1.9 * height:
-            return overlap > -0.15 * height
+        if above and gap < 0.6 * height and both < 1.9 * height:
+            return True
         if not above and small.middle > large.y + 0.7 * large.height and overlap < 0.9 * narrow:
             return False
     return overlap > 0.55 * narrow and gap < 0.45 * height and both < 1.7 * height

@@ -74,7 +74,7 @@ class _Writer:
         return page(
             f"{report.model} on {report.data}",
             kicker="Evaluation",
-            head=[verdict(report), figures(report)],
+            head=[verdict(report), leak(report), figures(report)],
             sections=[s for s in sections if s.body],
             foot=prose("Written by handread evaluate. The page holds all it needs, pictures too, and loads nothing."),
         )
@@ -267,6 +267,12 @@ def verdict(report: EvaluationReport) -> Markup:
     )
 
 
+def leak(report: EvaluationReport) -> Content:
+    """A warning where items were trained on."""
+    said = report.leak.sentence if report.leak is not None else ""
+    return tag("p", said[:1].upper() + said[1:] + ".", class_="wrong") if said else None
+
+
 def figures(report: EvaluationReport) -> Markup:
     """The other figures of the whole set."""
     letters = any(c.isalpha() for c in report.alphabet)
@@ -355,6 +361,10 @@ def made(report: EvaluationReport) -> Content:
         ("time of scoring", f"{report.seconds:.1f} s, {rate:,.0f} a second"),
         *report.environment.items(),
     ]
+    if report.leak is not None:
+        rows.insert(3, ("of these items, trained on", report.leak.told))
+    if report.skipped:
+        rows.insert(3, ("left out, cannot be read", count(report.skipped, "picture")))
     return [
         facts(rows, listed=True),
         prose("Digest of images and labels: ", tag("code", report.digest)) if report.digest else None,

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,10 @@ from handread.reports.page import (
 
 EVALUATIONS = "evaluation*.json"
 """Reports that a run keeps of its finished model, one a validation set."""
+
+_CHECKSUM = re.compile(r"[0-9a-f]{40,64}")
+_TOLD = 12
+"""Places of a checksum that are shown: they tell it from every other, and the files have it whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +211,9 @@ def _said(value: Any) -> str:
         return f"{value:g}"
     if isinstance(value, int):
         return f"{value:,}"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    return f"{value[:_TOLD]}…" if _CHECKSUM.fullmatch(value) else value
 
 
 def _sources(rows: list[Any]) -> Content:

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeVar, cast
 
 from handread.errors import DataError, ImageError, MissingExtraError
+from handread.imaging.limits import MAX_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,10 +101,14 @@ def open_file(address: str) -> BinaryIO:
 
 
 def fetch(address: str) -> bytes:
-    """The bytes of the picture behind a URL. Raises `ImageError` when it cannot be had."""
+    """The bytes of the picture behind a URL, no more than make it too large. Raises `ImageError` when it cannot be had."""
     system, path = filesystem(address)
     try:
-        content = system.cat_file(path)
+        if address.startswith("http"):  # which may send without end; a store of objects knows their sizes
+            with system.open(path, "rb") as file:
+                content = file.read(MAX_BYTES + 1)
+        else:
+            content = system.cat_file(path, end=MAX_BYTES + 1)
     except FileNotFoundError:
         raise ImageError(f"{address} does not exist; check the address") from None
     except Exception as error:  # every kind of storage has errors of its own

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TextIO
 
-from handread.errors import DataError
+from handread.errors import DataError, shown
 from handread.scale.address import children, is_remote, joined, kind_of, open_file, parent, size_of
 
 COLUMN = "image"
@@ -20,6 +22,9 @@ COLUMN = "image"
 
 MARK = "_handread.json"
 """File that marks a folder of readings. Such a folder is no input, whatever it stands in."""
+
+_LONGEST_LINE = 1 << 16
+_DEEPEST = 200
 
 PARQUET = ".parquet"
 LISTS = (".txt", ".csv")
@@ -45,7 +50,7 @@ def entries(inputs: Iterable[str], column: str = COLUMN) -> Iterator[Entry]:
     """All that `inputs` name, in their order: pictures, folders at any depth, Parquet files, lists of addresses.
 
     A folder gives its files and folders in natural order, 2.png before 10.png; what begins with a dot is left
-    out. Addresses in a list are seen from where the list stands. Raises `DataError` for what is none of these,
+    out, and so is a folder that a second link leads to. Addresses in a list are seen from where the list stands. Raises `DataError` for what is none of these,
     is not there, or cannot be opened.
     """
     for address in inputs:
@@ -53,12 +58,14 @@ def entries(inputs: Iterable[str], column: str = COLUMN) -> Iterator[Entry]:
         if found is None:
             raise DataError(f"{address} does not exist; check the name")
         if found == "folder":
-            yield from _in_folder(address, column)
+            yield from _in_folder(address, column, set())
         else:
             yield from _in_file(address, column, named=True)
 
 
-def _in_folder(folder: str, column: str) -> Iterator[Entry]:
+def _in_folder(folder: str, column: str, linked: set[str], depth: int = 0) -> Iterator[Entry]:
+    if depth > _DEEPEST:
+        raise DataError(f"{folder} lies more than {_DEEPEST} folders deep; give the folder with the pictures itself")
     found = sorted(children(folder), key=lambda child: _natural(_name(child[0])))
     if any(_name(address) == MARK for address, _ in found):
         return
@@ -66,7 +73,13 @@ def _in_folder(folder: str, column: str) -> Iterator[Entry]:
         if _name(address).startswith("."):
             continue
         if is_folder:
-            yield from _in_folder(address, column)
+            # Links may lead round in circles, and in many ways to the same place: what one leads to is read once.
+            if not is_remote(address) and os.path.islink(address):
+                place = os.path.realpath(address)
+                if place in linked or (os.path.realpath(folder) + os.sep).startswith(place.rstrip(os.sep) + os.sep):
+                    continue
+                linked.add(place)
+            yield from _in_folder(address, column, linked, depth + 1)
         else:
             yield from _in_file(address, column)
 
@@ -98,17 +111,27 @@ def _in_list(address: str, column: str) -> Iterator[str]:
     folder = parent(address)
     try:
         with io.TextIOWrapper(open_file(address), encoding="utf-8-sig", newline="") as lines:
-            found = _of_csv(lines, column, address) if _suffix(address) == ".csv" else (line.strip() for line in lines)
+            bounded = _bounded(lines, address)
+            found = _of_csv(bounded, column, address) if _suffix(address) == ".csv" else map(str.strip, bounded)
             yield from (joined(folder, one) for one in found if one)
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{address} is no readable list ({error}); save it as UTF-8") from None
+
+
+def _bounded(lines: TextIO, address: str) -> Iterator[str]:
+    number = 0
+    while line := lines.readline(_LONGEST_LINE):
+        number += 1
+        if len(line) == _LONGEST_LINE:
+            raise DataError(f"{address}, line {number}: it has more than {_LONGEST_LINE} characters; no address has")
+        yield line
 
 
 def _of_csv(lines: Iterable[str], column: str, address: str) -> Iterator[str]:
     rows = csv.reader(lines, strict=True)
     header = [name.strip() for name in next(rows, [])]
     if column not in header:
-        has = ", ".join(map(repr, header)) or "none"
+        has = shown(header)[1:-1] or "none"
         raise DataError(f"{address} has no column {column!r} in its first line, but {has}; name one with --column")
     place = header.index(column)
     for row in rows:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from handread.scale.outlet import Outlet
 
 FORMAT = 1
+_LARGEST = 16 << 20
+"""Bytes; the inputs are listed in it, as they were named."""
 
 _SAID = {
     "digest": "another input",
@@ -78,10 +80,12 @@ def agree(wanted: Manifest, folder: Outlet, out: str) -> set[str]:
         folder.write(MARK, wanted.to_json().encode())
         return names
     with folder.open(MARK) as file:
-        content = file.read()
+        content = file.read(_LARGEST + 1)
     try:
+        if len(content) > _LARGEST:
+            raise ValueError(f"it has more than {_LARGEST:,} bytes")
         found = Manifest.from_json(content)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise DataError(f"{out}/{MARK} is damaged ({error}); take another folder for --out") from None
     for field, said in _SAID.items():
         have, want = getattr(found, field), getattr(wanted, field)

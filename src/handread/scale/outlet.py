@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
-from handread.data.atomic import write_atomic
+from handread.data.atomic import sweep, write_atomic
 from handread.errors import DataError
 from handread.scale.address import filesystem, is_remote
 
@@ -26,7 +25,11 @@ class Outlet(Protocol):
 
 def outlet(address: str) -> Outlet:
     """The folder at `address`, made where it is missing. Raises `DataError` when it cannot be."""
-    return RemoteFolder(address) if is_remote(address) else LocalFolder(address)
+    if not is_remote(address):
+        return LocalFolder(address)
+    system, path = filesystem(address)
+    # What file:// leads to is a disk like any other, on which a half file can be seen.
+    return LocalFolder(path) if type(system).__name__ == "LocalFileSystem" else RemoteFolder(address)
 
 
 class LocalFolder:
@@ -42,7 +45,10 @@ class LocalFolder:
 
     def names(self) -> set[str]:
         """What stands in the folder."""
-        return {child.name for child in self._path.iterdir()}
+        try:
+            return {child.name for child in self._path.iterdir()}
+        except OSError as error:
+            raise DataError(f"{self._path} cannot be listed: {error.strerror or error}; choose another --out") from None
 
     def open(self, name: str) -> BinaryIO:
         """A file for reading."""
@@ -54,9 +60,7 @@ class LocalFolder:
 
     def tidy(self) -> None:
         """Take away what workers that were killed in the middle of a file have left."""
-        for left in self._path.glob(".part-*.parquet.*.part"):
-            with contextlib.suppress(OSError):
-                left.unlink()
+        sweep(self._path)
 
 
 class RemoteFolder:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from handread.errors import DataError, MissingExtraError
+from handread.errors import DataError, MissingExtraError, shown
 from handread.scale.address import joined, open_file, parent
 
 try:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 _STEP = 16
 """Rows that are taken from a Parquet file at once."""
+
+_FEW_ROWS = 10_000
+"""More rows than a file has bytes hold no pictures, beyond so many that all might be the same."""
 
 SCHEMA = pa.schema(
     [
@@ -136,13 +140,23 @@ def opened(address: str) -> Iterator[Any]:
             reason = " ".join(str(error).split()).rstrip(".")
             raise DataError(f"{address} is no whole Parquet file ({reason}); write it again") from None
         with file:
+            _check_rows(file.metadata, address, stream.seek(0, os.SEEK_END))
             yield file
+
+
+def _check_rows(footer: Any, address: str, size: int) -> None:
+    """Raise `DataError` where a footer lies about its rows: each is read, and told about where it cannot be."""
+    counts = [footer.row_group(group).num_rows for group in range(footer.num_row_groups)]
+    if any(count < 0 for count in counts) or sum(counts) != footer.num_rows or footer.num_rows > max(size, _FEW_ROWS):
+        raise DataError(
+            f"{address} promises {footer.num_rows:,} rows in {size:,} bytes; its footer lies, write it again"
+        )
 
 
 def check_column(schema: Any, column: str, address: str) -> None:
     """Raise `DataError` unless `column` can hold pictures: bytes, addresses, or a struct of ``bytes`` and ``path``."""
     if column not in schema.names:
-        has = ", ".join(map(repr, schema.names)) or "none"
+        has = shown(schema.names)[1:-1] or "none"
         raise DataError(f"{address} has no column {column!r}, but {has}; name one with --column")
     kind = schema.field(column).type
     if pa.types.is_struct(kind):
@@ -160,7 +174,7 @@ def check_column(schema: Any, column: str, address: str) -> None:
         fits = {name for name in tests if getattr(pa.types, name, lambda _: False)(kind)}
     if not fits:
         raise DataError(
-            f"the column {column!r} of {address} holds {kind}; pictures are binary, a string with an address, or a "
+            f"the column {column!r} of {address} holds {str(kind)[:200]}; pictures are binary, a string with an address, or a "
             "struct with bytes or path: name another with --column"
         )
 

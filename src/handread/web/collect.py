@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import io
@@ -15,7 +16,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from handread.data.atomic import write_atomic
+from handread.data.alone import alone_in
+from handread.data.atomic import sweep, write_atomic
 from handread.errors import ConfigError, DataError
 from handread.imaging.read import read_image
 from handread.web.problems import ProblemError
@@ -56,6 +58,7 @@ class Collection:
                 f"corrections cannot be kept in {folder}: {error.strerror or error}; choose a folder that can be written"
             ) from None
         with self._alone():
+            sweep(folder / FOLDER)
             rows = self._rows()
             if not (folder / LIST).exists():
                 self._write(rows)
@@ -115,15 +118,9 @@ class Collection:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """One thread of one process at a time."""
-        with self._lock:
+        with self._lock, contextlib.ExitStack() as stack:
             try:
-                import fcntl
-            except ImportError:  # Windows: there one process keeps corrections
-                yield
-                return
-            handle = os.open(self.folder, os.O_RDONLY)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX)
-                yield
-            finally:
-                os.close(handle)
+                stack.enter_context(alone_in(self.folder))
+            except OSError as error:
+                raise DataError(f"{self.folder} cannot be opened: {error.strerror or error}; make it again") from None
+            yield

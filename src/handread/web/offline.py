@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from handread import __version__
-from handread.data.atomic import write_atomic
+from handread.data.atomic import make_folder, sweep, write_atomic
 from handread.errors import DataError, ModelError
 from handread.runtime import store
 from handread.runtime.session import Session
@@ -63,7 +63,7 @@ def export_page(model: str | Path, folder: Path) -> int:
     write_atomic(folder / MARK, mark.encode())
     for path in sorted(files, key=lambda path: path == "index.html"):
         target = folder / path
-        target.parent.mkdir(exist_ok=True)
+        make_folder(target.parent)
         write_atomic(target, files[path])
     return sum(map(len, files.values()))
 
@@ -90,6 +90,7 @@ def _model(model: str | Path) -> tuple[str, bytes]:
 def _prepare(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        sweep(folder)
         empty = next(folder.iterdir(), None) is None
     except OSError as error:
         raise DataError(f"{folder} cannot be used: {error.strerror or error}; name a folder") from None

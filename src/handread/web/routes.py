@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -141,9 +140,7 @@ async def _answer(request: Request, take_apart: TakeApart, *, status: int = 200)
 def _models(state: State) -> dict[str, object]:
     service, settings = state.service, state.settings
     known = service.reader.alphabet
-    rows = [
-        {"name": name, "loaded": loaded, "card": dataclasses.asdict(card)} for name, loaded, card in service.models()
-    ]
+    rows = [{"name": name, "loaded": loaded, "card": card.described()} for name, loaded, card in service.models()]
     return {
         "handread": __version__,
         "loaded": service.reader.card.name,

@@ -360,7 +360,7 @@ async function start() {
   at("model").textContent = `${about.model.name}, version ${about.model.version}`;
   at("send-choice").hidden = !about.collect;
   at("kept-where").textContent = about.collect
-    ? "The operator of this server collects corrections: the picture of the character and what it is. Untick this to keep them in this browser only."
+    ? "The operator of this server collects corrections: the picture of the character and what it is. Yours stay in this browser unless you tick this."
     : "They stay in this browser until you download or forget them. Nothing is sent.";
 }
 
