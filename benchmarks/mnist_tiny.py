@@ -22,6 +22,8 @@ FILE = RESULTS / "mnist_tiny.csv"
 PAGE = ROOT / "docs" / "accuracy.md"
 COLUMNS = ("kind", "seed", "accuracy", "corrected_accuracy", "parameters", "bytes", "machine")
 KINDS = {"float": "in floats", "int8": "in 8 bits"}
+SAMPLED = 600
+"""Hashes of each kind in the card of the 8-bit files."""
 RECIPE = ROOT / "recipes" / "mnist-tiny.toml"
 
 
@@ -46,10 +48,15 @@ def measure(data: Path, runs: Path, seeds: int, say: Callable[[str], None]) -> l
 def judged(run: Path, seed: int, data: Path) -> list[Row]:
     """Both forms of a finished run on the test file."""
     from handread import load_data
+    from handread.data.atomic import write_atomic
     from handread.recognizer import Recognizer
     from handread.training.run import export_run
+    from handread.training.seen import lists_of, with_seen
 
     small = export_run(run, run / "int8.onnx", int8=True)
+    seen = lists_of([run])
+    # a card's usual sample of what was seen would be larger than this network
+    write_atomic(small, with_seen(small.read_bytes(), seen.sketch(SAMPLED) if seen else None))
     test = load_data(data, split="test")
     parameters = json.loads((run / "architecture.json").read_text())["parameters"]
     rows: list[Row] = []
@@ -66,7 +73,12 @@ def table(rows: Sequence[Row]) -> str:
     lines = []
     for kind, said in KINDS.items():
         group = [row for row in rows if row["kind"] == kind]
-        line = [said, f"{int(group[0]['parameters']):,}", f"{max(int(row['bytes']) for row in group):,}", str(len(group))]
+        line = [
+            said,
+            f"{int(group[0]['parameters']):,}",
+            f"{max(int(row['bytes']) for row in group):,}",
+            str(len(group)),
+        ]
         for column in ("accuracy", "corrected_accuracy"):
             values = [float(row[column]) for row in group]
             spread = f" ± {stdev(values):.3f}" if len(values) > 1 else ""

@@ -47,7 +47,7 @@ COLUMNS = ("mark", "seeds", "mean_accuracy", "sd", "seconds_median", "device", "
 """`mean_accuracy`, `sd`, `minimum` and `maximum` in percent of `n` test digits; `peak_mb` the most memory of all seeds
 up to the end of the clock."""
 BESIDE_COLUMNS = ("peer", "way", "epochs", "images", "batch", "epoch_seconds", "epochs_timed", "seconds", "accuracy", "mark",
-                  "mean_accuracy", "ours", "ratio", "floor", "recipe", "machine", "versions")  # fmt: skip
+                  "mean_accuracy", "reached", "ours", "ratio", "floor", "recipe", "machine", "versions")  # fmt: skip
 """`seconds` are `epochs` times `epoch_seconds`; `ours` the seconds to `mark`, the first at which the digits are read
 at least as well as by the peer's network, `accuracy` in percent."""
 
@@ -355,7 +355,7 @@ def beside(rows: Sequence[Row], turns: Sequence[dict[str, Any]], known: Sequence
     values = (
         "Keras", turns[0]["way"], str(epochs), str(turns[0]["images"]), str(NOTEBOOK_BATCH), f"{an_epoch:.2f}",
         str(len(turns)), f"{epochs * an_epoch:.1f}", f"{accuracy:.2f}", mark, ours["mean_accuracy"],
-        ours["seconds_median"], f"{epochs * an_epoch / own:.2f}", str(RATIO), ours["recipe"], ours["machine"],
+        ours["reached"], ours["seconds_median"], f"{epochs * an_epoch / own:.2f}", str(RATIO), ours["recipe"], ours["machine"],
         f"{ours['versions']}; {turns[0]['packages']}",
     )  # fmt: skip
     return [dict(zip(BESIDE_COLUMNS, values, strict=True))]
@@ -369,7 +369,8 @@ def beside_table(rows: Sequence[Row]) -> str:
             [f"`{NOTEBOOK}` in {row['peer']}", row["epochs"], f"{float(row['epoch_seconds']):.1f}",
              _seconds(row["seconds"]), row["accuracy"], ""],
             [f"`{row['recipe']}`", "", "", _seconds(row["ours"]), f"{float(row['mean_accuracy']):.2f}",
-             f"{float(row['ratio']):.1f} x; asked for {row['floor']} x"],
+             f"{float(row['ratio']):.1f} x; asked for {row['floor']} x"
+             + ("" if row["reached"] == "yes" else f", but {row['mark']} % is not reached")],
         ]  # fmt: skip
         notes.append(
             f"{row['peer']}'s seconds are the median of {row['epochs_timed']} whole epochs of "

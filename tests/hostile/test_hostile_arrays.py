@@ -109,6 +109,7 @@ ARRAYS: list[tuple[str, Make, str]] = [
     ("an array twice", images_twice, "holds the array 'images' twice|holds no data"),
     ("a bomb", npz_of(images=npy(np.zeros((30_000, 32, 32), np.uint8))), "promises 30720128 bytes out of"),
     ("encrypted", lambda: npz_of()().replace(b"PK\1\2\x14\3\x14\0\0\0", b"PK\1\2\x14\3\x14\0\1\0"), "encrypted"),
+    ("another name inside", lambda: npz_of()().replace(b"\0\0images.npy", b"\0\x40images.npy", 1), "cannot be read"),
     ("cut off", lambda: npz_of(zipfile.ZIP_STORED)()[:-300], "get the archive again|holds no data"),
 ]  # fmt: skip
 

@@ -333,6 +333,12 @@ def test_a_card_that_means_harm(refused: Refused, text: str, sentence: str) -> N
     assert re.search(sentence, refused(ModelError, opened, model(card=text)))
 
 
+@pytest.mark.parametrize("text", [b'"name"', METADATA_KEY.encode(), b"image", b"logits"])
+def test_bytes_that_are_no_text(refused: Refused, text: bytes) -> None:
+    content = model().replace(text, text[:-1] + b"\xff")
+    assert "is no text" in refused(ModelError, opened, content)
+
+
 def test_a_card_that_promises_another_network(refused: Refused) -> None:
     for text in (card(alphabet="012"), card(has_none=True), card(has_cues=True), card(height=9)):
         assert "its card promises" in refused(ModelError, opened, model(card=text))

@@ -192,6 +192,13 @@ def test_an_input_that_means_harm(tmp_path: Path, refused: Refused, name: str, c
     assert sentence in refused(DataError, listed, tmp_path / name)
 
 
+def test_a_column_whose_name_is_no_text(tmp_path: Path, refused: Refused) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"image": pa.nulls(3, pa.binary())}), path, store_schema=False)
+    path.write_bytes(path.read_bytes().replace(b"image", b"im\xffge"))
+    assert "is no whole Parquet file ('utf-8'" in refused(DataError, listed, path)
+
+
 def test_more_rows_than_a_file_has_bytes(tmp_path: Path, refused: Refused) -> None:
     path = tmp_path / "nothing.parquet"
     pq.write_table(pa.table({"image": pa.nulls(3_000_000, pa.binary())}), path)

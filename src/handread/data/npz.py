@@ -84,7 +84,7 @@ def read_unlabelled(path: Path, split: str | None = None) -> npt.NDArray[np.uint
             _check_sizes(path, file)
             parts = [_images(path, _array(path, file, found[name])) for name in chosen or ("",)]
     except _DAMAGE as error:
-        raise DataError(f"{path} cannot be read ({error}); get the file again") from None
+        raise DataError(f"{path} cannot be read ({str(error)[:200]}); get the file again") from None
     images = np.concatenate(parts)
     if not len(images):
         raise DataError(f"{path} holds no images; {_FORM}")
@@ -108,7 +108,7 @@ def _read(path: Path, name: str, images_key: str, labels_key: str, options: Read
             stored = {} if there is None else {images_key: there}
             stored |= {key: _array(path, file, key) for key in sorted(wanted - set(stored))}
     except _DAMAGE as error:
-        raise DataError(f"{path} cannot be read ({error}); get the file again") from None
+        raise DataError(f"{path} cannot be read ({str(error)[:200]}); get the file again") from None
     images = _images(path, stored[images_key])
     labels = _integers(path, labels_key, stored[labels_key])
     if not len(images):
@@ -138,7 +138,7 @@ def _keys(path: Path) -> set[str]:
         with opened_zip(path, _MOST_ARRAYS) as file:
             names = [name.removesuffix(".npy") for name in file.namelist()]
     except _DAMAGE as error:
-        raise DataError(f"{path} cannot be read ({error}); {_FORM}") from None
+        raise DataError(f"{path} cannot be read ({str(error)[:200]}); {_FORM}") from None
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise DataError(f"{path} holds the array {shown(twice)} twice; save it again with numpy.savez")

@@ -119,9 +119,9 @@ class SeenList:
             self.complete and other.complete,
         )
 
-    def sketch(self) -> Seen:
-        """What a card carries of it."""
-        images, looks = (_Sample.of(hashes).packed() for hashes in (self.images, self.looks))
+    def sketch(self, most: int | None = None) -> Seen:
+        """What a card carries of it: at most `most` hashes of a kind, `SAMPLE` if nothing is said."""
+        images, looks = (_Sample.of(hashes, most).packed() for hashes in (self.images, self.looks))
         return Seen(self.count, images, looks, self.complete)
 
 
@@ -388,9 +388,9 @@ class _Sample:
         return int(1 << (64 - self.shift))
 
     @classmethod
-    def of(cls, hashes: Hashes) -> _Sample:
-        """The `SAMPLE` smallest of uint64 (N,), ascending, each once."""
-        return cls(hashes)._of_size()
+    def of(cls, hashes: Hashes, most: int | None = None) -> _Sample:
+        """The `most` smallest (`SAMPLE`) of uint64 (N,), ascending, each once."""
+        return cls(hashes)._of_size(most)
 
     def joined(self, other: _Sample) -> _Sample:
         """The sample of both sets."""
@@ -401,10 +401,11 @@ class _Sample:
         below = min(ends) if ends else None
         return _Sample(units if below is None else units[units < below], shift, below)._of_size()
 
-    def _of_size(self) -> _Sample:
-        if len(self.units) <= SAMPLE:
+    def _of_size(self, most: int | None = None) -> _Sample:
+        most = SAMPLE if most is None else most
+        if len(self.units) <= most:
             return self
-        return _Sample(self.units[:SAMPLE], self.shift, int(self.units[SAMPLE]))
+        return _Sample(self.units[:most], self.shift, int(self.units[most]))
 
     def _cut(self, shift: int) -> _Sample:
         """With fewer bits; what stood beside the end may fall out."""

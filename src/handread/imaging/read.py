@@ -160,7 +160,8 @@ def _decode(data: bytes, name: str, max_pixels: int) -> Picture:
             opened = Image.open(io.BytesIO(data), formats=formats)
         with opened as image:
             check_size(image, data, name, max_pixels)
-            return _gray_of_pil(image, name, max_pixels, own=True)
+            warns = image.format == "TIFF" or (image.format == "PNG" and b"acTL" in data)
+            return _gray_of_pil(image, name, max_pixels, own=True, warns=warns)
     except UnidentifiedImageError:
         hint = "; HEIC pictures need: pip install 'handread[heic]'" if not _heif_ready() else ""
         raise ImageError(
@@ -200,8 +201,8 @@ def _heif_ready() -> bool:
 _heif: bool | None = None
 
 
-def _gray_of_pil(image: Any, name: str, max_pixels: int, *, own: bool) -> Picture:
-    """`own` images may be changed; a caller's stays as it was."""
+def _gray_of_pil(image: Any, name: str, max_pixels: int, *, own: bool, warns: bool = True) -> Picture:
+    """`own` images may be changed; a caller's stays as it was. Decoding one that `warns` waits for the others."""
     from PIL import Image
 
     width, height = image.size
@@ -214,7 +215,7 @@ def _gray_of_pil(image: Any, name: str, max_pixels: int, *, own: bool) -> Pictur
         if own and image.format == "JPEG" and longest > 2 * WORKING_SIDE:
             image.draft("L", (WORKING_SIDE, WORKING_SIDE))  # decodes at a half, quarter or eighth
         promised = sorted(image.size)
-        image = _upright(image, own=own)
+        image = _upright(image, own=own, warns=warns)
         if sorted(image.size) != promised:  # a HEIC's pixels may be of another size than its head
             raise ValueError(f"its head promises {width} x {height} pixels, it has {image.width} x {image.height}")
         if image.mode.startswith(("I", "F")):
@@ -231,9 +232,9 @@ def _gray_of_pil(image: Any, name: str, max_pixels: int, *, own: bool) -> Pictur
     return Picture(picture.gray, longest / max(picture.gray.shape))
 
 
-def _upright(image: Any, *, own: bool) -> Any:
-    if image.format != "TIFF":  # whose decoder warns, the others decode outside the lock
-        image.load()
+def _upright(image: Any, *, own: bool, warns: bool) -> Any:
+    if not warns:
+        image.load()  # outside the lock, beside others
     with _without_warnings():
         image.load()
         turn = _turn_of(image)
@@ -304,7 +305,8 @@ def _deep_values(image: Any) -> npt.NDArray[np.float64]:
     width, height = image.size
     factor = max(width, height) // WORKING_SIDE
     if factor <= 1:
-        return np.asarray(image, dtype=np.float64)
+        with np.errstate(invalid="ignore"):  # of what is no number at all `_stretch` tells
+            return np.asarray(image, dtype=np.float64)
     values = np.empty((height, width), dtype=np.float32)
     for top, strip in _strips(image):
         values[top : top + strip.height] = np.asarray(strip)

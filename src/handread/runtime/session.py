@@ -71,7 +71,10 @@ class Session:
         self._session = _open(content, name, repeats=self._repeats)
         self.card = _card(self._session, name)
         self.alphabet = Alphabet.of(self.card.alphabet)
-        _check(self._session, self.card, name)
+        try:
+            _check(self._session, self.card, name)
+        except UnicodeDecodeError as error:
+            raise ModelError(f"{name} has a name that is no text ({error}); export it again") from None
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Session:
@@ -198,7 +201,10 @@ def _first_line(error: Exception) -> str:
 
 
 def _card(session: Any, name: str) -> ModelCard:
-    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    try:
+        text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{name} has a card that is no text ({error}); copy or export it again") from None
     if text is None:
         raise ModelError(
             f"{name} is an ONNX file without a Handread card, so nothing says what its classes mean; "

@@ -104,12 +104,12 @@ def _in_group(file: Any, rows: Rows, group: int, skip: int, wanted: range) -> It
                 row += 1
             if row == wanted.stop:
                 return
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         yield from _unreadable(rows.file, row, wanted.stop - row, error)
 
 
 def _unreadable(file: str, row: int, count: int, error: Exception) -> Iterator[Picture]:
-    reason = " ".join(str(error).split()).rstrip(".")
+    reason = " ".join(str(error).split()).rstrip(".")[:200]
     for number in range(row, row + count):
         yield Picture(f"{file}#{number}", error=f"{file} cannot be read at row {number}: {reason}")
 
@@ -136,8 +136,9 @@ def opened(address: str) -> Iterator[Any]:
         try:
             # Without a buffer of its own a page is read when its turn comes, not the whole row group at once.
             file = pq.ParquetFile(stream, pre_buffer=False, buffer_size=1 << 20)
-        except (pa.ArrowException, OSError) as error:
-            reason = " ".join(str(error).split()).rstrip(".")
+            _ = file.schema_arrow.names  # which may be no text
+        except (pa.ArrowException, OSError, ValueError) as error:
+            reason = " ".join(str(error).split()).rstrip(".")[:200]
             raise DataError(f"{address} is no whole Parquet file ({reason}); write it again") from None
         with file:
             _check_rows(file.metadata, address, stream.seek(0, os.SEEK_END))
@@ -205,5 +206,5 @@ def count_in(stream: Any) -> Count | None:
             last = file.metadata.num_columns - 1  # the column error
             without = sum(group.column(last).statistics.null_count for group in groups)
             return Count(file.metadata.num_rows, file.metadata.num_rows - without)
-    except (pa.ArrowException, OSError, AttributeError):
+    except (pa.ArrowException, OSError, AttributeError, ValueError):
         return None
