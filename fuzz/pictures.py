@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from fuzz.arrays import odd_source
-from fuzz.case import MEGABYTES, SECONDS, Case, Peak, Verdict, refusal
+from fuzz.case import MEGABYTES, SECONDS, Case, Peak, Verdict, give_back, refusal
 from fuzz.giants import GIANTS, page
 from fuzz.mutate import mutated
 from fuzz.seeds import Seed, build
@@ -111,6 +111,8 @@ class Pictures:
         if self._network is None:
             self.prepare()
         assert self._network is not None
+        if case.kind.startswith("giant "):
+            give_back()
         self._peak.reset()
         self._start()
         with warnings.catch_warnings():

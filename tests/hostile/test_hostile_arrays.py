@@ -109,7 +109,8 @@ ARRAYS: list[tuple[str, Make, str]] = [
     ("an array twice", images_twice, "holds the array 'images' twice|holds no data"),
     ("a bomb", npz_of(images=npy(np.zeros((30_000, 32, 32), np.uint8))), "promises 30720128 bytes out of"),
     ("encrypted", lambda: npz_of()().replace(b"PK\1\2\x14\3\x14\0\0\0", b"PK\1\2\x14\3\x14\0\1\0"), "encrypted"),
-    ("another name inside", lambda: npz_of()().replace(b"\0\0images.npy", b"\0\x40images.npy", 1), "cannot be read"),
+    ("a name of kilobytes inside", lambda: npz_of(zipfile.ZIP_STORED, images=npy(np.full((4, 40, 40), 1, np.uint8)))()
+     .replace(b"\x0a\0\0\0images.npy", b"\0\x10\0\0images.npy", 1), "cannot be read .File name in directory"),
     ("cut off", lambda: npz_of(zipfile.ZIP_STORED)()[:-300], "get the archive again|holds no data"),
 ]  # fmt: skip
 

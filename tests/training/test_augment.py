@@ -7,8 +7,11 @@ import dataclasses
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from handread.training.augment import (
+    _bicubic,
+    _grid,
     augment,
     blur,
     coarsen,
@@ -178,3 +181,17 @@ def test_cutout_only_takes() -> None:
 
 def test_one_image_and_none_are_batches_too() -> None:
     assert augment(crosses(1), FULL, seeded()).shape == (1, 1, 32, 32)
+
+
+def test_places_are_those_of_torchs_own_grid() -> None:
+    theta = torch.randn(3, 2, 3, generator=torch.Generator().manual_seed(1))
+    for size in (28, 32):
+        theirs = functional.affine_grid(theta, [3, 1, size, size], align_corners=False)
+        assert torch.allclose(_grid(theta, size), theirs, atol=1e-5)
+
+
+def test_the_matrix_interpolates_as_torch_does() -> None:
+    coarse = torch.randn(2, 2, 5, 5, generator=torch.Generator().manual_seed(2))
+    theirs = functional.interpolate(coarse, size=(28, 28), mode="bicubic", align_corners=True)
+    spread = _bicubic(5, 28)
+    assert torch.allclose(spread @ coarse @ spread.T, theirs, atol=1e-5)

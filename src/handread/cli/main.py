@@ -24,7 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("handread.cli.demo:command", "Read the bundled example pictures and show them."),
     "explore": ("handread.cli.exploring:command", "Show what a labelled set holds."),
     "train": ("handread.cli.training:command", "Train a network by a recipe."),
-    "verify": ("handread.cli.verifying:command", "Repeat what a training run claims, and compare."),
+    "verify": ("handread.cli.verifying:command", "Repeat what a training run claims."),
     "learn": ("handread.cli.learning:command", "Learn your own handwriting on top of a finished recogniser."),
     "evaluate": ("handread.cli.evaluating:command", "Measure a model on labelled characters."),
     "submit": ("handread.cli.submitting:command", "Read unlabelled characters and write a submission."),

@@ -20,6 +20,7 @@ import numpy as np
 from handread.alphabet import NAMED
 from handread.data.arrays import alphabet_of_labels
 from handread.data.images import LabelledImages
+from handread.data.order import natural
 from handread.data.reader import ReadOptions, canonical_split, choose_split, name_of_set, split_of_path
 from handread.errors import DataError, ImageError, shown
 
@@ -228,7 +229,7 @@ def _list_rows(file: Path) -> Iterator[tuple[int, str, str]]:
 
 def _folders(path: Path) -> list[Path]:
     visible = (f for f in path.iterdir() if f.is_dir() and not f.name.startswith((".", "__")))
-    return sorted(visible, key=_natural)
+    return sorted(visible, key=_by_name)
 
 
 def is_picture(path: Path) -> bool:
@@ -240,7 +241,7 @@ def is_picture(path: Path) -> bool:
 
 def pictures_in(folder: Path) -> list[Path]:
     """The pictures directly in a folder, 2.png before 10.png."""
-    return sorted(filter(is_picture, folder.iterdir()), key=_natural)
+    return sorted(filter(is_picture, folder.iterdir()), key=_by_name)
 
 
 def _has_picture(folder: Path) -> bool:
@@ -249,10 +250,8 @@ def _has_picture(folder: Path) -> bool:
     return any(f.suffix.lower() in SUFFIXES for f in folder.iterdir())
 
 
-def _natural(path: Path) -> list[tuple[int, int, str]]:
-    # 2.png before 10.png, whatever order the folder lists them in.
-    pieces = re.split(r"(\d+)", path.name)
-    return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in pieces] + [(2, 0, path.name)]
+def _by_name(path: Path) -> tuple[list[tuple[int, int, str]], str]:
+    return natural(path.name)
 
 
 def _writer(file: Path) -> int | None:

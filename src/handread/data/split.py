@@ -40,18 +40,12 @@ def held_out(data: LabelledImages, fraction: float, seed: int) -> npt.NDArray[np
     return chosen
 
 
-def split_last(data: LabelledImages, fraction: float) -> tuple[LabelledImages, LabelledImages]:
-    """Split `data` into (rest, part) where `part` holds its last round(fraction * N) items, unshuffled.
-
-    This is what Keras' ``validation_split`` does; where the data is sorted by class or writer it judges by some of
-    them only, which `split_off` does not. Raises `DataError` as `split_off` does.
-    """
-    chosen = last(data, fraction)
-    return data.take(~chosen), data.take(chosen)
-
-
 def last(data: LabelledImages, fraction: float) -> npt.NDArray[np.bool_]:
-    """bool (N,): True for what `split_last` puts into the part; raises as it does."""
+    """bool (N,): True for the last round(fraction * N) items as they stand; raises `DataError` as `held_out` does.
+
+    This is what Keras' ``validation_split`` does; where the data is sorted by class or writer it judges by some of them
+    only.
+    """
     if not 0 < fraction < 1:
         raise DataError(f"a part of {fraction} of {data.name} cannot be split off; choose between 0 and 1")
     kept = len(data) - round(fraction * len(data))

@@ -10,7 +10,6 @@ it gives ``logits`` float32 (N, K), one column a character of the card and one m
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ import onnxruntime as ort
 from handread.alphabet import Alphabet
 from handread.card import METADATA_KEY, ModelCard
 from handread.errors import ModelError
+from handread.machine import cores
 from handread.runtime.wire import ENDLESS, SCAN, Asked, asked_by
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Session:
         if threads is not None and threads < 1:
             raise ModelError(f"{threads} threads run nothing; give at least 1, or None for all cores")
         self.name = name
-        self.threads = threads or _cores()
+        self.threads = threads or cores()
         asked = check_asked(content, name)
         self._repeats = SCAN in asked.operators
         self._session = _open(content, name, repeats=self._repeats)
@@ -132,13 +132,6 @@ def read_card(content: bytes, *, name: str = "the model") -> ModelCard:
     """The card inside the `content` of an ONNX file; raises `ModelError` when there is none to read."""
     asked = check_asked(content, name)
     return _card(_open(content, name, repeats=SCAN in asked.operators), name)
-
-
-def _cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS and Windows
-        return os.cpu_count() or 1
 
 
 def check_asked(content: bytes, name: str) -> Asked:

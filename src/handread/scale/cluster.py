@@ -16,10 +16,10 @@ from itertools import islice
 from typing import Any
 
 from handread.errors import HandreadError, MissingExtraError
+from handread.machine import cores
 from handread.scale.job import Done, Job, finished, read_shard
 from handread.scale.outlet import outlet
 from handread.scale.shard import Shard
-from handread.scale.threads import cores
 
 # Ray looks when it is imported: nothing is told to anybody, and its C++ side does not write between our lines.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")

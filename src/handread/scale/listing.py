@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TextIO
 
+from handread.data.order import natural
 from handread.errors import DataError, shown
 from handread.scale.address import children, is_remote, joined, kind_of, open_file, parent, size_of
 
@@ -66,7 +67,7 @@ def entries(inputs: Iterable[str], column: str = COLUMN) -> Iterator[Entry]:
 def _in_folder(folder: str, column: str, linked: set[str], depth: int = 0) -> Iterator[Entry]:
     if depth > _DEEPEST:
         raise DataError(f"{folder} lies more than {_DEEPEST} folders deep; give the folder with the pictures itself")
-    found = sorted(children(folder), key=lambda child: _natural(_name(child[0])))
+    found = sorted(children(folder), key=lambda child: natural(_name(child[0])))
     if any(_name(address) == MARK for address, _ in found):
         return
     for address, is_folder in found:
@@ -148,9 +149,3 @@ def _suffix(address: str) -> str:
     path = address.partition("?")[0] if is_remote(address) else address
     dot = _name(path).rpartition(".")
     return f".{dot[2].lower()}" if dot[1] else ""
-
-
-def _natural(name: str) -> list[tuple[int, int, str]]:
-    # The name itself last: 1.png and 01.png have a fixed order too.
-    parts = re.split(r"(\d+)", name)
-    return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts] + [(2, 0, name)]

@@ -6,7 +6,6 @@ than there are threads are under way at any time; whatever the number of picture
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 
+from handread.machine import cores
 from handread.scale.job import Done, Job, write_shard
 from handread.scale.outcome import Outcome, batches, read_batch
 from handread.scale.outlet import outlet
@@ -54,14 +54,6 @@ def read_shards(job: Job, shards: Iterator[Shard], workers: int | None) -> Itera
                 yield from settle()
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS and Windows
-        return os.cpu_count() or 1
 
 
 @contextmanager

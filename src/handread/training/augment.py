@@ -6,6 +6,7 @@ Every step takes float images (N, 1, S, S), 0 paper .. 1 ink, and a generator, a
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 
 import torch
@@ -81,11 +82,11 @@ def warp(images: Tensor, config: AugmentConfig, generator: torch.Generator) -> T
     theta[:, 1, 0] = sine / scale[:, 1]
     theta[:, 1, 1] = (shear * sine + cosine) / scale[:, 1]
     theta[:, :, 2] = shift
-    grid = functional.affine_grid(theta, [count, 1, size, size], align_corners=False)  # (N, S, S, 2)
+    grid = _grid(theta, size)
     if config.elastic_pixels:
         coarse = _normal(count, generator, 2, 5, 5) * (config.elastic_pixels * 2 / size)
-        smooth = functional.interpolate(coarse, size=(size, size), mode="bicubic", align_corners=True)
-        grid = grid + smooth.permute(0, 2, 3, 1)
+        spread = _bicubic(coarse.shape[-1], size)
+        grid = grid + (spread @ coarse @ spread.T).permute(0, 2, 3, 1)
     sharp = _share(images, config.sharp_fraction, generator)
     if sharp is None:
         return _sampled(images, grid, "bilinear")
@@ -93,6 +94,25 @@ def warp(images: Tensor, config: AugmentConfig, generator: torch.Generator) -> T
     warped[sharp] = _sampled(images[sharp], grid[sharp], "bicubic").clamp(0, 1)
     warped[~sharp] = _sampled(images[~sharp], grid[~sharp], "bilinear")
     return warped
+
+
+def _grid(theta: Tensor, size: int) -> Tensor:
+    """What `affine_grid` gives without aligned corners, (N, S, S, 2), in one product: it was half of the time here."""
+    return (theta.reshape(-1, 3) @ _places(size)).view(-1, 2, size, size).permute(0, 2, 3, 1)
+
+
+@functools.cache
+def _places(size: int) -> Tensor:
+    """Across, down and 1 of every pixel's middle, -1..1, (3, S * S)."""
+    axis = (2 * torch.arange(size) + 1) / size - 1
+    return torch.stack([axis.repeat(size), axis.repeat_interleave(size), torch.ones(size * size)])
+
+
+@functools.cache
+def _bicubic(few: int, size: int) -> Tensor:
+    """Bicubic interpolation of `few` values to `size` with aligned corners as a matrix, (S, few)."""
+    shown = functional.interpolate(torch.eye(few)[None, None], size=(size, few), mode="bicubic", align_corners=True)
+    return shown[0, 0]
 
 
 def _sampled(images: Tensor, grid: Tensor, mode: str) -> Tensor:
@@ -228,7 +248,7 @@ def scatter(images: Tensor, fraction: float, generator: torch.Generator) -> Tens
     part = images[chosen]
     count, _, size, _ = part.shape
     theta = torch.tensor([[1.0, 0, 0], [0, 1.0, 0]]).repeat(count, 1, 1)
-    grid = functional.affine_grid(theta, list(part.shape), align_corners=False)
+    grid = _grid(theta, size)
     reach = (0.5 + _uniform(count, generator))[:, None, None, None] * 2 / size
     grid = grid + reach * (_uniform(count, generator, size, size, 2) * 2 - 1)
     moved = functional.grid_sample(part, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
@@ -257,12 +277,12 @@ def specks(images: Tensor, fraction: float, generator: torch.Generator) -> Tenso
 
 def _smaller(images: Tensor, generator: torch.Generator) -> Tensor:
     """Each at 0.6 to 1 of its size and moved as much: what is strewn around a character widens the ink's box."""
-    count = images.shape[0]
+    count, _, size, _ = images.shape
     scale = 0.6 + 0.4 * _uniform(count, generator)
     theta = torch.zeros(count, 2, 3)
     theta[:, 0, 0] = theta[:, 1, 1] = 1 / scale
     theta[:, :, 2] = (_uniform(count, generator, 2) * 2 - 1) * (1 / scale - 1)[:, None]
-    grid = functional.affine_grid(theta, list(images.shape), align_corners=False)
+    grid = _grid(theta, size)
     return functional.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 

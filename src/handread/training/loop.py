@@ -36,6 +36,7 @@ from handread.training.checkpoint import (
 from handread.training.config import TrainConfig
 from handread.training.cues import CueSampler
 from handread.training.distributed import ALONE, Group, spread, threads_of, total_gradients
+from handread.training.memory import keep_freed_memory
 from handread.training.optimizers import build_optimizer
 from handread.training.priors import Priors
 from handread.training.schedule import Progress, factor
@@ -88,6 +89,7 @@ class Trainer:
 
     def __init__(self, config: TrainConfig, group: Group = ALONE) -> None:
         """In a `group` of several processes every method but `logits`, `checkpoint` and `kept` is called by all."""
+        keep_freed_memory()
         torch.manual_seed(config.seed)
         if threads := threads_of(config.threads, group):
             torch.set_num_threads(threads)
