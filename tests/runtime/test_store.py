@@ -63,9 +63,17 @@ def test_damaged_checksums_are_named(shelf: Path, text: str) -> None:
         store.load("tiny")
 
 
-def test_a_folder_is_no_model(shelf: Path) -> None:
-    with pytest.raises(ModelError, match="is a folder"):
-        store.load(shelf)
+def test_a_folder_is_the_run_that_made_a_model(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = tmp_path / "mine"
+    run.mkdir()
+    with pytest.raises(ModelError, match=r"mine is a folder without model\.onnx; .* finish the run"):
+        store.load("mine")
+    (run / "model.onnx").write_bytes(b"weights")
+    assert store.load("mine") == store.load(run) == store.load("./mine") == b"weights"
+    (tmp_path / "tiny").mkdir()  # a shipped name stays the shipped model
+    (tmp_path / "tiny" / "model.onnx").write_bytes(b"weights")
+    assert store.load("tiny") != b"weights"
 
 
 def test_a_missing_path_is_named(shelf: Path) -> None:

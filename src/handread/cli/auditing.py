@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.argument("data")
 @click.option("--split", metavar="NAME", help="train, validation or test, where the data has splits.")
 @click.option(
-    "--model", default="handread", show_default=True, metavar="NAME|FILE", help="The reader whose opinion is heard."
+    "--model", default="handread", show_default=True, metavar="NAME|FILE|RUN", help="The reader whose opinion is heard."
 )
 @click.option(
     "--top", type=click.IntRange(min=1), default=100, show_default=True, metavar="N", help="Suspects to show."

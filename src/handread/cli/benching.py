@@ -16,7 +16,9 @@ PRECISIONS = {"int8": "8-bit integers", "fp32": "32-bit floats", "bf16": "bfloat
 
 
 @click.command("bench", epilog="Example: handread bench --seconds 20 --json")
-@click.option("--model", "models", multiple=True, metavar="NAME|FILE", help="Only this model; all that are shipped.")
+@click.option(
+    "--model", "models", multiple=True, metavar="NAME|FILE|RUN", help="Only this model; all that are shipped."
+)
 @click.option("--seconds", type=float, default=10.0, show_default=True, metavar="S", help="How long to measure.")
 @click.option("--threads", type=click.IntRange(1, 1024), multiple=True, metavar="N",
               help="Numbers of threads; one, and all cores.")  # fmt: skip

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="Where the annotated sheet of all pictures (PNG) goes.",
 )
-@click.option("--model", default="handread", show_default=True, metavar="NAME|FILE", help="A shipped model or a file.")
+@click.option(
+    "--model", default="handread", show_default=True, metavar="NAME|FILE|RUN", help="A shipped model or a file."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a picture and line.")
 def demo(out: Path, model: str, as_json: bool) -> int:
     """Read the bundled example pictures and show them.

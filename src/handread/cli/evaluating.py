@@ -58,10 +58,10 @@ def command(
     from handread.evaluation.leak import list_beside
     from handread.evaluation.report import examine
     from handread.recognizer import Recognizer
+    from handread.runtime import store
 
     check_page(page)
-    path = model_of(model)
-    reader = Recognizer(path)
+    reader = Recognizer(model)
     wanted = None if alphabet is None else parse_alphabet(alphabet)
     if wanted is not None:
         reader.alphabet.indices_of(wanted)  # a wrong one is told before minutes of loading
@@ -75,7 +75,7 @@ def command(
             click.echo(f"handread: left out {outside:,} of {len(items):,} items outside the alphabet", err=True)
         items = inside
     with counting("scoring") as progress:
-        seen = list_beside(Path(path), reader.card.seen)
+        seen = list_beside(store.locate(model), reader.card.seen)
         evaluation = examine(reader, items, alphabet=wanted, seen=seen, progress=progress)
     _tell_leak(evaluation.report, split)
     if worse:
@@ -89,14 +89,6 @@ def command(
     click.echo(summary(evaluation.report))
     if evaluation.report.stress is not None:
         click.echo("\n" + stress_table(evaluation.report.stress))
-
-
-def model_of(name: str) -> str:
-    """The model to load for what was typed: the one in a run folder, else `name` itself."""
-    from handread.runtime import store
-
-    inside = Path(name) / "model.onnx"
-    return str(inside) if name not in store.shipped() and inside.is_file() else name
 
 
 def _tell_leak(report: EvaluationReport, split: str | None) -> None:

@@ -13,7 +13,9 @@ from handread.cli.skipping import tell_skipped
 
 @click.command("learn", epilog="Example: handread learn my-characters/ --out mine.onnx")
 @click.argument("data", metavar="FOLDER")
-@click.option("--from", "start", default="handread", show_default=True, metavar="NAME|FILE", help="What to build on.")
+@click.option(
+    "--from", "start", default="handread", show_default=True, metavar="NAME|FILE|RUN", help="What to build on."
+)
 @click.option("--out", required=True, metavar="FILE", type=click.Path(path_type=Path), help="The .onnx file to write.")
 @click.option("--validate", metavar="DATA", help="Judge by these characters instead of a fifth of FOLDER.")
 @click.option(

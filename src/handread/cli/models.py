@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @click.command("models", epilog="Example: handread models handread")
-@click.argument("name", required=False, metavar="[NAME|FILE]")
+@click.argument("name", required=False, metavar="[NAME|FILE|RUN]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(name: str | None, as_json: bool) -> None:
     """List the shipped models, or show one model's card.

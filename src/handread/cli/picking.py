@@ -13,7 +13,9 @@ import click
     help="What the pictures may hold: digits, upper, lower, letters, alphanumeric, hex, or the characters.",
 )
 @click.option("--one", is_flag=True, help="Each picture holds exactly one character.")
-@click.option("--model", default="handread", show_default=True, metavar="NAME|FILE", help="A shipped model or a file.")
+@click.option(
+    "--model", default="handread", show_default=True, metavar="NAME|FILE|RUN", help="A shipped model or a file."
+)
 @click.option(
     "--corrections",
     default="corrections",

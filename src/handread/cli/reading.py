@@ -41,7 +41,9 @@ _AHEAD = 4
 @click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="Candidates a character.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a picture and line.")
 @click.option("--strict", is_flag=True, help="Put U+FFFD where a character is refused.")
-@click.option("--model", default="handread", show_default=True, metavar="NAME|FILE", help="A shipped model or a file.")
+@click.option(
+    "--model", default="handread", show_default=True, metavar="NAME|FILE|RUN", help="A shipped model or a file."
+)
 @click.option(
     "--out", metavar="FOLDER|URL", help="Write what is read into Parquet files here, for millions of pictures."
 )

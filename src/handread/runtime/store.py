@@ -1,4 +1,4 @@
-"""Where models live: the shipped ones by name, any other by its path.
+"""Where models live: the shipped ones by name, any other by its path or by the folder of the run that made it.
 
 The shipped files lie in ``handread/weights`` beside ``checksums.json``, which maps file names to SHA-256.
 """
@@ -18,6 +18,8 @@ WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 
 CHECKSUMS = "checksums.json"
 SUFFIX = ".onnx"
+OF_A_RUN = "model.onnx"
+"""Name of the finished model in a run folder."""
 LARGEST_BYTES = 1 << 30
 """Largest file that is opened; protobuf itself ends at twice that."""
 
@@ -28,20 +30,25 @@ def shipped() -> tuple[str, ...]:
 
 
 def locate(model: str | Path) -> Path:
-    """The file of a shipped name or of a path (a `Path`, or text with a separator or the suffix .onnx).
+    """The file of a shipped name, of a path (a `Path`, or text with a separator or the suffix .onnx) or of a run folder.
 
     Raises `UnknownNameError` for a name that is not shipped and `ModelError` for a path without a file.
     """
     if isinstance(model, str) and not _is_path(model):
         if model in shipped():
             return WEIGHTS / f"{model}{SUFFIX}"
-        if not Path(model).is_file():
+        if not Path(model).exists():
             names = shipped()
             sentence = unknown("shipped model", model, names) if names else "no model is shipped"
             raise UnknownNameError(f"{sentence}; a file of your own needs its path, such as ./mine.onnx")
     path = Path(model)
     if path.is_dir():
-        raise ModelError(f"{path} is a folder, not a model; name the .onnx file in it")
+        if not (path / OF_A_RUN).is_file():
+            raise ModelError(
+                f"{path} is a folder without {OF_A_RUN}; name a model's file, or finish the run with handread train ... "
+                "--resume"
+            )
+        path /= OF_A_RUN
     if not path.is_file():
         raise ModelError(f"{path} does not exist; check the path, or name a shipped model")
     return path

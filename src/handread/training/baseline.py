@@ -32,6 +32,7 @@ from handread.evaluation.leak import seen_list
 from handread.evaluation.metrics import negative_log_likelihood
 from handread.frame import MNIST_FRAME
 from handread.registry import Registry
+from handread.runtime import store
 from handread.runtime.session import Session
 from handread.training.adopt import FLOORS, calibrated, check_same
 from handread.training.baseline_graphs import ANSWERS, narrowest, neighbours_graph, vectors_graph
@@ -169,7 +170,7 @@ def train_baseline(config: TrainConfig, prepared: Prepared, recipe: str, out: Pa
     example = next((p.images for p in prepared.validation.values() if len(p)), _pictures(pixels))[:_CHECKED]
     _check_against_sklearn(session.run(example), fitted, example, config.name)
     check_same(content, example, session.run(example), wiring)
-    path = out / "model.onnx"
+    path = out / store.OF_A_RUN
     write_atomic(path, content)
     seen.save(out / SEEN)
     epoch = Epoch(

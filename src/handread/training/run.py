@@ -59,7 +59,6 @@ from handread.training.record import (
 from handread.training.seen import lists_of, seen_by
 from handread.training.sources import Prepared, TrainingSet, prepare
 from handread.training.surroundings import differences, surroundings
-from handread.training.teacher import model_of
 from handread.training.unplaced import settle_unplaced
 from handread.training.watcher import Watcher
 
@@ -68,7 +67,7 @@ PREVIOUS = "previous.safetensors"
 """The checkpoint before, in case the last one is damaged; it goes when the run is finished."""
 BEST = "best.safetensors"
 HISTORY = "history.csv"
-MODEL = "model.onnx"
+MODEL = store.OF_A_RUN
 REPORT = "report.html"
 _NEVER = -1e4
 """A logit that leaves a class no probability."""
@@ -386,7 +385,7 @@ def roots_of(config: TrainConfig) -> tuple[str, str]:
         raise ModelError(f"the run begins with the weights of {config.start}, which holds no {CHECKPOINT}")
     before = [path for path in (start, start.with_name(SEEN)) if config.start and path.is_file()]
     begun = hashlib.sha256("".join(map(file_digest, before)).encode()).hexdigest() if before else ""
-    return begun, hashlib.sha256(store.load(model_of(config.teacher))).hexdigest() if config.teacher else ""
+    return begun, hashlib.sha256(store.load(config.teacher)).hexdigest() if config.teacher else ""
 
 
 def architecture(config: TrainConfig, network: Network) -> dict[str, object]:
@@ -475,10 +474,7 @@ def shown_cues(part: TrainingSet) -> npt.NDArray[np.float32]:
 
 def export_run(run: Path, out: Path, int8: bool = False) -> Path:
     """Copy the finished model of a run folder to `out`, read and checked first."""
-    source = run / "model.onnx" if run.is_dir() else run
-    if not source.exists():
-        raise ModelError(f"{run} holds no model.onnx; finish the run with handread train ... --resume")
-    data = source.read_bytes()
+    data = store.load(run)
     Session.from_bytes(data)
     if int8:
         from handread.training.quantise import quantise
@@ -490,7 +486,7 @@ def export_run(run: Path, out: Path, int8: bool = False) -> Path:
 
 
 PACKED = ("config.json", RECIPE, "environment.json", "architecture.json", "sources.json", HISTORY, "curves.png",
-          RECORD, SEEN, "model.onnx", "report.html")  # fmt: skip
+          RECORD, SEEN, MODEL, "report.html")  # fmt: skip
 """What of a run goes into an archive: everything but the checkpoints."""
 
 

@@ -6,8 +6,6 @@ variation of an image is what makes it work (Beyer et al. 2022, A good teacher i
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -26,8 +24,7 @@ class Teacher:
 
     def __init__(self, model: str, alphabet: Alphabet, outputs: int, frame: Frame) -> None:
         """Raises `ConfigError` where teacher and pupil do not speak of the same classes and the same input."""
-        path = model_of(model)
-        self._session = Session(store.load(path), name=str(path), threads=1)
+        self._session = Session(store.load(model), name=model, threads=1)
         card = self._session.card
         theirs = len(card.alphabet) + card.has_none
         if tuple(card.alphabet) != alphabet.characters or theirs != outputs or card.frame != frame:
@@ -41,11 +38,6 @@ class Teacher:
         """Logits float32 (N, K) for images (N, 1, height, width), 0..1, and their cues float32 (N, 4)."""
         shown = (images * 255).round().to(torch.uint8).cpu().numpy()
         return torch.from_numpy(self._session.run(shown, cues if self._session.card.has_cues else None))
-
-
-def model_of(teacher: str) -> str | Path:
-    """The model's file, or its shipped name: a run folder has it inside."""
-    return Path(teacher) / "model.onnx" if Path(teacher).is_dir() else teacher
 
 
 def imitation(logits: Tensor, answers: Tensor, temperature: float) -> Tensor:

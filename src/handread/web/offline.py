@@ -69,19 +69,17 @@ def export_page(model: str | Path, folder: Path) -> int:
 
 
 def _model(model: str | Path) -> tuple[str, bytes]:
-    run = Path(model) / "model.onnx"
-    where: str | Path = run if run.is_file() else model
-    content = store.load(where)
-    card = Session(content, name=str(where)).card
+    content = store.load(model)
+    card = Session(content, name=str(model)).card
     if card.window:
         raise ModelError(
-            f"{where} was trained on pictures of one character at its own size, and the page reads drawings and lines; "
+            f"{model} was trained on pictures of one character at its own size, and the page reads drawings and lines; "
             "read such pictures with handread read --one"
         )
     foreign = sorted(set(operators(content)) - OPERATORS)
     if foreign:
         raise ModelError(
-            f"{where} uses {', '.join(foreign)}, which the page without a server cannot work out; "
+            f"{model} uses {', '.join(foreign)}, which the page without a server cannot work out; "
             "serve it with handread serve --model"
         )
     return card.name, content
