@@ -255,8 +255,9 @@ class Recognizer:
         if len(spots) == 1:  # alone on its picture: the picture is the only frame
             cues[0] = picture_cue(spots[0].box, ink.shape[0])
         scores = self._score(glyphs, cues, wanted)
+        width, height = (round(side * picture.scale) for side in picture.gray.shape[::-1])
         found = [
-            decode.character_from(scores, i, _scaled(spot.box, picture.scale * shrink), top)
+            decode.character_from(scores, i, _within(_scaled(spot.box, picture.scale * shrink), width, height), top)
             for i, spot in enumerate(spots)
         ]
         if len(found) == 1:
@@ -276,6 +277,12 @@ class Recognizer:
 
 def _scaled(box: Box, scale: float) -> Box:
     return Box(*(round(v * scale) for v in (box.x, box.y, box.width, box.height)))
+
+
+def _within(box: Box, width: int, height: int) -> Box:
+    """The part inside the picture: one made small was rounded, and what was rounded up reaches beyond when enlarged."""
+    x, y = min(box.x, width - 1), min(box.y, height - 1)
+    return Box(x, y, min(box.width, width - x), min(box.height, height - y))
 
 
 def _check_images(images: Any) -> None:

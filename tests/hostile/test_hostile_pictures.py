@@ -17,8 +17,10 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+import handread
 from fuzz import giants
 from fuzz.forms import chunk
+from fuzz.pictures import Pictures
 from fuzz.seeds import Seed, build, encoded
 from handread.errors import ImageError
 from handread.imaging import limits, read
@@ -229,3 +231,13 @@ def test_a_page_with_more_places_than_any_has_is_refused() -> None:
     many = [line(MOST_CANDIDATES // 2), line(MOST_CANDIDATES // 2 + 1)]
     with pytest.raises(ImageError, match=r"shows 12,001 marks .* at most 12,000 are looked at; cut it into parts"):
         find_characters(many, lambda glyphs, cues: pytest.fail("nothing is to be scored"))
+
+
+def test_boxes_of_writing_made_smaller_end_inside_their_picture() -> None:
+    # scribbles from edge to edge, read at a sixth, had boxes that ended 7 pixels beyond the edge
+    picture = Pictures().make(11, 60_000).payload
+    reading = handread.Recognizer().read(picture)
+    assert picture.shape == (2400, 2400)
+    assert len(reading.characters) == 4
+    assert max(max(c.box.right, c.box.bottom) for c in reading.characters) == 2400
+    assert min(min(c.box.x, c.box.y) for c in reading.characters) == 0

@@ -54,7 +54,9 @@ export class Recognizer {
     const cues = spots.map((spot) => spot.cue);
     if (spots.length === 1) cues[0] = pictureCue(spots[0].box, ink.height);
     const scores = this.score(glyphs, cues, wanted);
-    const found = scores.map((own, i) => characterFrom(own, wanted, scaled(spots[i].box, scale * shrink), top));
+    const [right, low] = [round(gray.width * scale), round(gray.height * scale)];
+    const place = ({ box }) => within(scaled(box, scale * shrink), right, low);
+    const found = scores.map((own, i) => characterFrom(own, wanted, place(spots[i]), top));
     if (found.length === 1) return { row: rowOf(name, found), ink, glyphs, cues, wanted };
     const keep = areCharacters(spots, scores, wanted);
     const [characters, gaps] = [[], []];
@@ -71,6 +73,12 @@ export class Recognizer {
     const kept = (values) => values.filter((_, i) => keep[i]);
     return { row: rowOf(name, characters, ["", ...gaps.slice(1)]), ink, glyphs: kept(glyphs), cues: kept(cues), wanted };
   }
+}
+
+/** The part of a box inside the picture: one made small was rounded, and reaches beyond when enlarged. */
+function within({ x, y, width, height }, right, low) {
+  const [left, top] = [Math.min(x, right - 1), Math.min(y, low - 1)];
+  return { x: left, y: top, width: Math.min(width, right - left), height: Math.min(height, low - top) };
 }
 
 /** A box by a factor, in whole pixels again. */
