@@ -336,6 +336,8 @@ def _gray_of_array(array: npt.NDArray[Any], max_pixels: int) -> GrayImage:
     check_array(array.shape, max_pixels)
     as_bytes = _bytes_of(array)
     if array.ndim == 3 and array.shape[2] == 4:
+        if array.dtype == np.uint8 and array.flags.c_contiguous:
+            return _flatten(array)
         rgba = np.empty(array.shape, dtype=np.uint8)
         for rows in _blocks(array.shape):
             rgba[rows] = as_bytes(array[rows])
@@ -393,7 +395,7 @@ def _flatten(rgba: npt.NDArray[np.uint8]) -> GrayImage:
     """Lay transparent pictures on white, on black where the visible ink itself is bright, or on their own paper."""
     gray = np.empty(rgba.shape[:2], dtype=np.uint8)
     for rows in _blocks(rgba.shape):
-        gray[rows] = cv2.cvtColor(np.ascontiguousarray(rgba[rows, :, :3]), cv2.COLOR_RGB2GRAY)
+        gray[rows] = cv2.cvtColor(rgba[rows], cv2.COLOR_RGBA2GRAY)
     alpha = rgba[:, :, 3]
     if int(alpha.min()) == 255:
         return gray
