@@ -114,12 +114,9 @@ def score(
     """
     known = _known(card.alphabet)
     wanted = alphabet or known
-    places = known.indices_of(wanted)
-    outputs = len(known) + card.has_none
-    if logits.ndim != 2 or logits.shape[1] != outputs:
-        raise ModelError(f"the network gave logits of shape {logits.shape}; its card promises (N, {outputs})")
+    places = _places(known, wanted)
+    restricted = chances(logits, card, wanted)
     full = probabilities(logits, temperature=card.temperature)
-    restricted = probabilities(logits[:, places], temperature=card.temperature)
     # float32 keeps 1 - p exact enough for thresholds of a thousandth
     ink = 1 - full[:, -1] if card.has_none else np.ones(len(full), dtype=np.float32)
     if blank is not None:
@@ -143,6 +140,18 @@ def score(
     return Scores(wanted, restricted, ink, mass, acceptance, code == 0, tuple(_REASONS[c] for c in code.tolist()))
 
 
+def chances(logits: Logits, card: ModelCard, alphabet: Alphabet | None = None) -> Floats:
+    """Calibrated probabilities of the characters of `alphabet` among themselves, float32 (N, K), each row sums to 1.
+
+    Raises as `score` does, of which it is the cheap half: nothing is refused.
+    """
+    known = _known(card.alphabet)
+    outputs = len(known) + card.has_none
+    if logits.ndim != 2 or logits.shape[1] != outputs:
+        raise ModelError(f"the network gave logits of shape {logits.shape}; its card promises (N, {outputs})")
+    return probabilities(logits[:, _places(known, alphabet or known)], temperature=card.temperature)
+
+
 def _mass(logits: Logits, inside: npt.NDArray[np.bool_], temperature: float) -> Floats:
     if inside.all():
         return np.ones(len(logits), dtype=np.float32)
@@ -158,6 +167,11 @@ def _acceptance(full: Floats, places: npt.NDArray[np.int64], against: npt.NDArra
     # a network that knows nothing else has only the alphabet's own to set against
     rest = full[:, against] if against.any() else np.where(own < best[:, None], own, 0)
     return np.asarray(np.log(np.maximum(best, _TINY)) - np.log(rest.max(axis=1, initial=_TINY)), dtype=np.float32)
+
+
+@lru_cache(maxsize=256)
+def _places(known: Alphabet, wanted: Alphabet) -> npt.NDArray[np.int64]:
+    return known.indices_of(wanted)
 
 
 @lru_cache(maxsize=16)

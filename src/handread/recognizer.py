@@ -185,8 +185,11 @@ class Recognizer:
         Returns the labels, int64 (N,), counted in `alphabet`, and the calibrated probabilities, float32
         (N, K). Nothing is refused; `score` tells what is. Raises `ImageError` for another dtype or rank.
         """
-        scores = self.score(images, alphabet=alphabet)
-        return scores.labels, scores.probabilities
+        wanted = self._wanted(alphabet)
+        _check_images(images)
+        logits = self._answers(normalise(images, self._frame), None)
+        found = decode.chances(logits, self.card, wanted)
+        return np.asarray(found.argmax(axis=1), dtype=np.int64), found
 
     def score(
         self,
@@ -222,12 +225,16 @@ class Recognizer:
     def _score(self, glyphs: UInt8Array, cues: Floats | None, wanted: Alphabet) -> Scores:
         """Scores of network inputs, uint8 (N, 1, height, width)."""
         blank = np.logical_not(glyphs.any(axis=(1, 2, 3)))
+        return decode.score(self._answers(glyphs, cues), self.card, wanted, blank=blank)
+
+    def _answers(self, glyphs: UInt8Array, cues: Floats | None) -> Floats:
+        """Logits of network inputs, one row each."""
         logits = self._session.run(glyphs, cues)
         if len(logits) != len(glyphs):
             raise ModelError(
                 f"{self.card.name} gave {len(logits)} answers for {len(glyphs)} characters; export the model again"
             )
-        return decode.score(logits, self.card, wanted, blank=blank)
+        return logits
 
     def _read_singles(self, singles: Sequence[Single], wanted: Alphabet, top: int, strict: bool) -> list[Reading]:
         inked = [single for single in singles if not single.empty]
