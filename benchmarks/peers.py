@@ -278,9 +278,7 @@ def _limits(threads: int) -> dict[str, str]:
     return {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
 
 
-def alternate(
-    actions: dict[str, Callable[[], float]], turns: int, say: Say, *, higher: bool = False
-) -> dict[str, float]:
+def alternate(actions: dict[str, Callable[[], float]], turns: int, say: Say) -> dict[str, float]:
     """The median of each over `turns` turns, all in each turn; one that fails is named and left out."""
     seen: dict[str, list[float]] = {name: [] for name in actions}
     for _ in range(turns):

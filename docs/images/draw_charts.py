@@ -76,7 +76,7 @@ def refusal(rows: list[Row]) -> bytes:
     left.set_xlim(0, 0.3)
     left.set_xlabel("refused, the least sure first")
     left.set_ylabel("wrong among the answered")
-    left.yaxis.set_major_formatter(PercentFormatter(1, decimals=None, symbol=" %"))
+    left.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g} %")
     right.set_xlim(0.8, 1)
     right.set_xticks([0.8, 0.85, 0.9, 0.95, 1])
     top = max(y for name in SETS for x, y, _ in points(rows, "strangers", name) if x <= 0.99)

@@ -171,7 +171,9 @@ def _acceptance(full: Floats, places: npt.NDArray[np.int64], against: npt.NDArra
 
 @lru_cache(maxsize=256)
 def _places(known: Alphabet, wanted: Alphabet) -> npt.NDArray[np.int64]:
-    return known.indices_of(wanted)
+    places = known.indices_of(wanted)
+    places.flags.writeable = False
+    return places
 
 
 @lru_cache(maxsize=16)

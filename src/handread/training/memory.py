@@ -1,7 +1,8 @@
 """Memory of large activations, kept from step to step.
 
 The allocator of glibc gives every large block back to the system when it is freed, and each step of training touches
-all of it anew, page by page. Told to keep it, small networks train up to 1.7 times as fast.
+all of it anew, page by page. Told to keep it, a step of a small network in single precision took up to 1.7 times less
+processor time.
 """
 
 from __future__ import annotations
