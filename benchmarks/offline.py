@@ -28,11 +28,11 @@ from PIL import Image
 import handread
 from benchmarks.results import RESULTS, ROOT, Row, update_page, write_csv
 from handread.alphabet import NAMED
+from handread.answer import as_row
 from handread.errors import HandreadError
 from handread.imaging.draw import Paper, Pen, draw_character, draw_text
 from handread.imaging.read import SUFFIXES
 from handread.imaging.strokes import CAP_HEIGHT, variants
-from handread.rows import as_row
 from handread.web.drawing import draw_canvas
 from handread.web.offline import export_page
 from handread.web.schemas import Point

@@ -197,6 +197,7 @@ def in_child(asked: dict[str, Any]) -> Seed:
 
     import numpy as np
     import torch
+    import torch._dynamo  # the first optimizer of a process loads it, and it takes longer than the shortest run's epoch
 
     import handread
     from handread import load_data
@@ -221,6 +222,8 @@ def in_child(asked: dict[str, Any]) -> Seed:
     clock = time.perf_counter()
     trainer = Trainer(config)
     training = characters_of(items, trainer.alphabet, trainer.network.frame)
+    if config.sources:
+        training = dataclasses.replace(training, repeats=training.repeats * np.float32(config.sources[0].repeat))
     trainer.fit(training, {})
     if trainer.device.type == "cuda":
         torch.cuda.synchronize()

@@ -41,7 +41,7 @@ PAGES = (
         {
             "recognizer": "Recognizer Seen Runs",
             "decode": "Scores score LOOK_ALIKES look_alikes",
-            "rows": "as_row",
+            "answer": "as_row",
         },
     ),
     Page(
@@ -127,9 +127,9 @@ PAGES = (
             "training.run": "train_recipe export_run pack_run",
             "training.watcher": "Watcher",
             "training.export": "export_network",
-            "training.learn": "learn Learned LearnWatcher",
+            "training.learning": "learn Learned LearnWatcher",
             "training.finetune": "LearnConfig",
-            "training.adopt": "adopt Order Adopted Trial",
+            "training.adopting": "adopt Order Adopted Trial",
             "training.finder": "find_learning_rate Finding",
             "training.verify": "verify_run Verification Finding",
             "training.seen": "seen_by seen_of_recipe lists_of with_seen",
@@ -457,13 +457,13 @@ def _contents(modules: tuple[Module, ...]) -> str:
 
 
 def _aliases(modules: tuple[Module, ...], found: Reference) -> str:
-    """What the array types are that these modules name without saying it again."""
+    """What the types are that these modules name without saying it again."""
     types = " ".join(entry.types for module in modules for entry in walk(module.entries))
     rows = []
     for entry in next(module for module in found.pages["values"] if module.name == "types").entries:
         if "TypeAlias" in entry.types and re.search(rf"\b{entry.name}\b", types) and modules != found.pages["values"]:
             rows.append(f"- [`{entry.name}`]({found.places[f'handread.types.{entry.name}']}): {entry.said}")
-    return "Arrays:\n\n" + "\n".join(rows) if rows else ""
+    return "Types:\n\n" + "\n".join(rows) if rows else ""
 
 
 def _raised(found: Reference) -> str:

@@ -298,7 +298,7 @@ def _load() -> None:
         importlib.import_module(name)
     import torch
 
-    import handread.training.learn as learning
+    import handread.training.learning as learning
     import handread.training.loop as loop
     import handread.training.run as running
     from handread.training.surroundings import code_digest
@@ -445,7 +445,7 @@ LOADED = (
     "handread.cli.data", "handread.cli.exporting", "handread.cli.learning", "handread.cli.reading",
     "handread.cli.submitting", "handread.cli.training", "handread.data.fetch", "handread.data.unlabelled",
     "handread.desktop.corrections", "handread.evaluation.submission", "handread.recognizer", "handread.scale.run",
-    "handread.scale.threads", "handread.training.learn", "handread.training.run", "handread.web.collect",
+    "handread.scale.threads", "handread.training.learning", "handread.training.run", "handread.web.collect",
     "handread.web.offline",
 )  # fmt: skip
 

@@ -113,7 +113,8 @@ def _checkpoint(path: Path) -> None:
 
 
 def _listing(path: Path) -> None:
-    from handread.scale.listing import Rows, entries
+    from handread.scale.entry import Rows
+    from handread.scale.listing import entries
     from handread.scale.parquet import pictures_in
 
     for entry in entries([str(path)]):

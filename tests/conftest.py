@@ -1,4 +1,4 @@
-"""A tiny network whose answers are known in advance, and pictures that it can read.
+"""A tiny network whose answers are known in advance, and pictures that it can read; how many processes test.
 
 Pixel `k` of the first two rows, which no normalised glyph inks, switches class `k` on; so a test states the
 logits by drawing them. Inside, the network matches the glyphs of three drawn digits and of a blot.
@@ -6,11 +6,14 @@ logits by drawing them. Inside, the network matches the glyphs of three drawn di
 
 from __future__ import annotations
 
+import ast
 import dataclasses
+import gc
 import importlib.util
 import io
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -18,9 +21,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 from PIL import Image, ImageDraw
 
 from handread.alphabet import NAMED
@@ -28,18 +29,61 @@ from handread.card import METADATA_KEY, DataSource, ModelCard
 from handread.imaging.glyph import SIZE
 from handread.imaging.single import single_character
 
-MISSING = [name for name in ("torch", "onnx", "safetensors") if importlib.util.find_spec(name) is None]
-"""What networks and training need and is not there: their tests are skipped then, and say so."""
+MISSING = [
+    name
+    for name in ("torch", "onnx", "safetensors", "sklearn", "scipy", "matplotlib")
+    if importlib.util.find_spec(name) is None
+]
+"""What the extra "train" brings and is not there: tests that need it are skipped then, and say so."""
+
+
+def absent(needed: Iterable[str]) -> str:
+    """The reason to skip a test that needs these packages, "" where they are there."""
+    names = ", ".join(name for name in MISSING if name in needed)
+    return f"{names} absent; pip install 'handread[train]'" if names else ""
 
 
 class _Skipped(pytest.Module):
     def collect(self) -> Any:
-        pytest.skip(f"{', '.join(MISSING)} absent; pip install 'handread[train]'")
+        pytest.skip(absent(_needed(self.path)))
+
+
+def _needed(path: Path) -> set[str]:
+    """What a file of tests imports at its top, and what all need in the rooms that train."""
+    named = {"torch", "onnx", "safetensors"} if path.parent.name in ("networks", "training") else set()
+    for node in ast.parse(path.read_bytes()).body:
+        if isinstance(node, ast.Import):
+            named |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            named.add(node.module.partition(".")[0])
+    return named
 
 
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
-    needed = module_path.parent.name in ("networks", "training")
-    return _Skipped.from_parent(parent, path=module_path) if MISSING and needed else None
+    if MISSING and absent(_needed(module_path)):
+        return _Skipped.from_parent(parent, path=module_path)  # type: ignore[no-any-return]
+    return None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """None, a process a core, for the whole suite; 0, this one alone, for a part: each other takes seconds to begin."""
+    asked = config.option
+    part = any(Path(name).resolve() != Path(__file__).parent for name in asked.file_or_dir)
+    few = any(getattr(asked, name, None) for name in ("keyword", "markexpr", "lf", "stepwise"))
+    return 0 if part or few else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """One thread for each of the processes that begin now: of several on a core most would wait, and burn it."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays to the end; to look through it for garbage took half the time of the window's tests."""
+    gc.freeze()
 
 
 CONTROL = 20.0
@@ -123,7 +167,7 @@ class ModelParts:
     card: ModelCard | None = TINY_CARD
     card_text: str | None = None
     image_name: str = "image"
-    image_type: int = TensorProto.UINT8
+    image_type: str = "UINT8"
     image_shape: tuple[int | str, ...] | None = None
     output_name: str = "logits"
     classes: int | None = None
@@ -131,10 +175,15 @@ class ModelParts:
 
 def model_bytes(parts: ModelParts) -> bytes:
     """An ONNX file: cast, flatten, one matrix product; with cues their sum is added to class 0."""
+    if reason := absent(["onnx"]):
+        pytest.skip(reason)
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
     card = parts.card or TINY_CARD
     weights = tiny_weights(card)[:, : parts.classes]
     shape = parts.image_shape or ("n", 1, card.height, card.width)
-    inputs = [helper.make_tensor_value_info(parts.image_name, parts.image_type, shape)]
+    inputs = [helper.make_tensor_value_info(parts.image_name, TensorProto.DataType.Value(parts.image_type), shape)]
     nodes = [
         helper.make_node("Cast", [parts.image_name], ["float"], to=TensorProto.FLOAT),
         helper.make_node("Flatten", ["float"], ["flat"]),
@@ -164,7 +213,7 @@ def model_bytes(parts: ModelParts) -> bytes:
 @pytest.fixture(scope="session")
 def one_thread() -> Iterator[None]:
     """PyTorch on one thread: tiny networks lose more by waiting for a second one than they gain."""
-    if MISSING:
+    if "torch" in MISSING:
         yield
         return
     import torch

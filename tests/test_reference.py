@@ -22,10 +22,10 @@ ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests"
 FOLDER = ROOT / "docs/api"
 
-ARRAY = re.compile(r"NDArray|UInt8Array|\b(Floats|Labels|Logs)\b")
+ARRAY = re.compile(r"NDArray|UInt8Array|\b(Floats|Doubles|Reals|Labels|Logs)\b")
 """Annotations that say neither dtype nor shape; the aliases of `handread.types` stand in the reference with both."""
 DTYPE = re.compile(r"\b(uint8|float32|float64|int64|int32|bool)\b")
-SHAPE = re.compile(r"\([A-Z0-9][\w.]*[,)]|\([a-z_.]+, |\(len\(")
+SHAPE = re.compile(r"\([A-Z0-9][\w.]*[,)]|\([a-z_.]+, |\(len\(|any shape")
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 CODE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)

@@ -24,13 +24,13 @@ MAY_KNOW: dict[str, set[str] | None] = {
     **dict.fromkeys(BASE, BASE),
     "decode": BASE,
     "imaging": BASE,
-    "page": BASE | {"decode", "imaging"},
+    "layout": BASE | {"decode", "imaging"},
     "data": BASE | {"imaging"},
     "evaluation": BASE | {"decode", "imaging", "data"},
     "reports": BASE | {"decode", "imaging", "data", "evaluation"},
     "runtime": BASE | {"decode", "imaging", "data", "evaluation"},
-    "recognizer": BASE | {"decode", "imaging", "page", "data", "evaluation", "runtime"},
-    "rows": BASE,
+    "recognizer": BASE | {"decode", "imaging", "layout", "data", "evaluation", "runtime"},
+    "answer": BASE,
     "networks": BASE,
     "training": BASE | {"decode", "imaging", "data", "evaluation", "reports", "networks"},
     "scale": BASE | {"decode", "imaging", "data", "evaluation", "runtime", "recognizer"},
@@ -42,8 +42,8 @@ MAY_KNOW: dict[str, set[str] | None] = {
     "__main__": {"cli"},
 }
 """Room -> rooms that it may import; itself always."""
-_RUNS_MODELS = ("adopt", "baseline", "export", "learn", "members", "peak", "quantise", "restore", "rewire", "run", "seen",
-                "teacher", "verify")  # fmt: skip
+_RUNS_MODELS = ("adopting", "baseline", "export", "learning", "members", "peak", "quantise", "restore", "rewire", "run",
+                "seen", "teacher", "verify")  # fmt: skip
 MAY_ALSO_KNOW = {f"training/{name}.py": {"runtime"} for name in _RUNS_MODELS}
 """What training writes is run once as prediction will run it."""
 
@@ -156,7 +156,7 @@ def test_training_does_not_know_what_it_is_stressed_with(path: Path) -> None:
 def test_what_is_stressed_with_is_not_even_loaded_for_training() -> None:
     pytest.importorskip("torch")
     code = (
-        "import handread.training.run, handread.training.learn, handread.training.augment, handread.data.synthetic\n"
+        "import handread.training.run, handread.training.learning, handread.training.augment, handread.data.synthetic\n"
         f"found = {sorted(STRESS)!r}\n"
         "assert [name for name in found if name in sys.modules] == []"
     )

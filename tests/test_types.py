@@ -28,6 +28,15 @@ def test_a_box_knows_its_far_sides() -> None:
     assert (box.right, box.bottom) == (4, 6)
 
 
+def test_a_box_of_a_picture_made_larger_is_in_whole_pixels() -> None:
+    assert Box(1, 2, 3, 5).scaled(2.5) == Box(2, 5, 8, 12)
+
+
+def test_a_bug_is_one_line() -> None:
+    said = errors.bug(ValueError("two\n  lines"), "with the picture")
+    assert said == "this is a bug in Handread (ValueError: two lines); please report it with the picture"
+
+
 def test_a_character_is_its_first_candidate() -> None:
     assert SEVEN.text == "7"
     assert SEVEN.confidence == 0.75

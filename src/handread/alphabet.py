@@ -5,6 +5,7 @@ from __future__ import annotations
 import string
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -70,7 +71,7 @@ class Alphabet:
         if isinstance(spec, Alphabet):
             return spec
         if isinstance(spec, str) and spec in NAMED:
-            return cls(spec, tuple(NAMED[spec]))
+            return _named(spec)
         characters = tuple(spec)
         for name, known in NAMED.items():
             if characters == tuple(known):
@@ -111,3 +112,9 @@ class Alphabet:
                 f"{''.join(self.characters)}: leave {'them' if len(missing) > 1 else 'it'} out of the alphabet"
             )
         return np.array([self._places[c] for c in other.characters], dtype=np.int64)
+
+
+@cache
+def _named(name: str) -> Alphabet:
+    # whoever reads one digit at a time asks for the same alphabet a thousand times a second
+    return Alphabet(name, tuple(NAMED[name]))

@@ -18,8 +18,8 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -28,12 +28,15 @@ import numpy.typing as npt
 from handread.errors import ConfigError, ModelError
 from handread.imaging.draw import Paper, Pen, draw_character, draw_text
 from handread.imaging.glyph import normalise
-from handread.machine import cores, processor
+from handread.machine import cores, processor, versions
 from handread.recognizer import Recognizer
 from handread.runtime import store
 from handread.runtime.count import Work, count_work
 from handread.runtime.peak import KINDS, measure_peak
 from handread.runtime.session import Session
+
+if TYPE_CHECKING:
+    from handread.types import Progress
 
 BATCHES = (1, 16, 64, 256)
 """Characters at once."""
@@ -156,10 +159,6 @@ class Bench:
     machine: Machine
     peaks: tuple[Peak, ...]
     models: tuple[ModelBench, ...]
-
-
-Progress = Callable[[int, int], None]
-"""Called with the steps done and their total."""
 
 
 def measure_bench(
@@ -363,5 +362,6 @@ def photo(text: str, width: int, height: int, *, seed: int) -> bytes:
 def describe_machine() -> Machine:
     """The processor, the cores that this process may use, the system, and the versions that matter."""
     packages = ("handread", "onnxruntime", "numpy", "opencv-python-headless", "pillow")
-    versions = {"python": platform.python_version(), **{package: version(package) for package in packages}}
-    return Machine(processor(), cores(), platform.system(), versions)
+    return Machine(
+        processor(), cores(), platform.system(), {"python": platform.python_version(), **versions(*packages)}
+    )

@@ -16,7 +16,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -27,9 +27,8 @@ from handread.types import REFUSED, Box, Candidate, Character, Reading
 
 if TYPE_CHECKING:
     from handread.card import ModelCard
-    from handread.types import Labels, Logits
+    from handread.types import Floats, Labels, Logits
 
-Floats: TypeAlias = npt.NDArray[np.float32]
 
 LOOK_ALIKES: tuple[str, ...] = (
     # a digit and the letters that are the same ink in many hands
@@ -114,7 +113,7 @@ def score(
     """
     known = _known(card.alphabet)
     wanted = alphabet or known
-    places = _places(known, wanted)
+    own = places(known, wanted)
     restricted = chances(logits, card, wanted)
     full = probabilities(logits, temperature=card.temperature)
     # float32 keeps 1 - p exact enough for thresholds of a thousandth
@@ -124,7 +123,7 @@ def score(
     inside = look_alikes(known, wanted)
     mass = _mass(logits[:, : len(known)], inside, card.temperature)
     against = np.append(~inside, True) if card.has_none else ~inside
-    acceptance = _acceptance(full, places, against)
+    acceptance = _acceptance(full, own, against)
     if blank is not None:
         acceptance = np.where(blank, np.float32(-np.inf), acceptance)
     code = np.select(
@@ -149,7 +148,7 @@ def chances(logits: Logits, card: ModelCard, alphabet: Alphabet | None = None) -
     outputs = len(known) + card.has_none
     if logits.ndim != 2 or logits.shape[1] != outputs:
         raise ModelError(f"the network gave logits of shape {logits.shape}; its card promises (N, {outputs})")
-    return probabilities(logits[:, _places(known, alphabet or known)], temperature=card.temperature)
+    return probabilities(logits[:, places(known, alphabet or known)], temperature=card.temperature)
 
 
 def _mass(logits: Logits, inside: npt.NDArray[np.bool_], temperature: float) -> Floats:
@@ -170,10 +169,11 @@ def _acceptance(full: Floats, places: npt.NDArray[np.int64], against: npt.NDArra
 
 
 @lru_cache(maxsize=256)
-def _places(known: Alphabet, wanted: Alphabet) -> npt.NDArray[np.int64]:
-    places = known.indices_of(wanted)
-    places.flags.writeable = False
-    return places
+def places(known: Alphabet, wanted: Alphabet) -> npt.NDArray[np.int64]:
+    """`known.indices_of(wanted)`, int64 (len(wanted),), read-only and remembered."""
+    found = known.indices_of(wanted)
+    found.flags.writeable = False
+    return found
 
 
 @lru_cache(maxsize=16)

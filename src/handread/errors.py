@@ -47,6 +47,16 @@ class MissingExtraError(HandreadError):
         self.extra = extra
 
 
+def bug(error: BaseException, way: str) -> str:
+    """The sentence for an `error` that nobody has foreseen, and the `way` to report it.
+
+    >>> bug(KeyError(7), "with the picture")
+    'this is a bug in Handread (KeyError: 7); please report it with the picture'
+    """
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"this is a bug in Handread ({what}); please report it {way}"
+
+
 def _escaped(character: str) -> str:
     # A byte of a name that is no UTF-8 stands in Python's text as a lone surrogate.
     if "\udc80" <= character <= "\udcff":

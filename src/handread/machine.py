@@ -1,7 +1,8 @@
-"""The machine that this process runs on: its processor, in the names that the system gives."""
+"""What this process runs on: the processor, in the names that the system gives, and the versions of packages."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 from pathlib import Path
@@ -30,6 +31,17 @@ def cores() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # macOS and Windows
         return os.cpu_count() or 1
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Name -> version of those of `packages` that are installed: OpenCV, for one, has several names."""
+    from importlib import metadata  # slow to import, and no reading needs it
+
+    found = {}
+    for package in packages:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found
 
 
 def _told(key: str) -> str:

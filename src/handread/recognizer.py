@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -28,16 +29,19 @@ from handread.imaging.ink import extract_ink
 from handread.imaging.read import read_picture
 from handread.imaging.segment import at_reading_size, segment
 from handread.imaging.single import Single, single_character, single_with_ink
-from handread.page import are_characters, find_characters
+from handread.layout import are_characters, find_characters
 from handread.runtime import store
-from handread.runtime.session import Session
+from handread.runtime.session import CHUNK, Session
 from handread.types import Box
 
 if TYPE_CHECKING:
     from handread.card import ModelCard
-    from handread.decode import Floats, Scores
+    from handread.decode import Scores
     from handread.imaging.read import Source
-    from handread.types import Cues, InkImage, Labels, Logits, ModelInput, Reading, UInt8Array
+    from handread.types import Cues, Floats, InkImage, Labels, Logits, ModelInput, Reading, UInt8Array
+
+_PART = 256
+"""Characters that one thread lays out at a time; the network takes them in smaller portions."""
 
 AlphabetSpec = str | Iterable[str] | Alphabet
 
@@ -187,8 +191,7 @@ class Recognizer:
         """
         wanted = self._wanted(alphabet)
         _check_images(images)
-        logits = self._answers(normalise(images, self._frame), None)
-        found = decode.chances(logits, self.card, wanted)
+        found = decode.chances(self._answers_to(images), self.card, wanted)
         return np.asarray(found.argmax(axis=1), dtype=np.int64), found
 
     def score(
@@ -216,7 +219,7 @@ class Recognizer:
         if alphabet is None:
             return self.alphabet
         wanted = Alphabet.of(alphabet)
-        self.alphabet.indices_of(wanted)  # refuse before any picture is opened
+        decode.places(self.alphabet, wanted)  # refuse before any picture is opened
         return wanted
 
     def _single(self, source: Source) -> Single:
@@ -226,6 +229,20 @@ class Recognizer:
         """Scores of network inputs, uint8 (N, 1, height, width)."""
         blank = np.logical_not(glyphs.any(axis=(1, 2, 3)))
         return decode.score(self._answers(glyphs, cues), self.card, wanted, blank=blank)
+
+    def _answers_to(self, images: UInt8Array) -> Floats:
+        """Logits of characters, uint8 (N, H, W): part by part, so that some are laid out while others are read."""
+        threads = min(self._session.threads, -(-len(images) // _PART))
+        if threads <= 1 or len(images) <= CHUNK:
+            return self._answers(normalise(images, self._frame), None)
+        size = min(_PART, max(CHUNK, -(-len(images) // threads)))
+        parts = [images[start : start + size] for start in range(0, len(images), size)]
+        with ThreadPoolExecutor(threads) as pool:
+            return np.concatenate([*chain.from_iterable(pool.map(self._portions, parts))])
+
+    def _portions(self, images: UInt8Array) -> list[Floats]:
+        glyphs = normalise(images, self._frame)
+        return [self._answers(glyphs[start : start + CHUNK], None) for start in range(0, len(glyphs), CHUNK)]
 
     def _answers(self, glyphs: UInt8Array, cues: Floats | None) -> Floats:
         """Logits of network inputs, one row each."""
@@ -264,7 +281,7 @@ class Recognizer:
         scores = self._score(glyphs, cues, wanted)
         width, height = (round(side * picture.scale) for side in picture.gray.shape[::-1])
         found = [
-            decode.character_from(scores, i, _within(_scaled(spot.box, picture.scale * shrink), width, height), top)
+            decode.character_from(scores, i, _within(spot.box.scaled(picture.scale * shrink), width, height), top)
             for i, spot in enumerate(spots)
         ]
         if len(found) == 1:
@@ -280,10 +297,6 @@ class Recognizer:
                 gap = ""
         reading = decode.reading_from(characters, gaps=["", *gaps[1:]], strict=strict)
         return Seen(reading, ink, glyphs[keep], cues[keep])
-
-
-def _scaled(box: Box, scale: float) -> Box:
-    return Box(*(round(v * scale) for v in (box.x, box.y, box.width, box.height)))
 
 
 def _within(box: Box, width: int, height: int) -> Box:

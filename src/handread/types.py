@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:  # the command line's help must not load numpy
     import numpy as np
@@ -22,6 +23,16 @@ if TYPE_CHECKING:  # the command line's help must not load numpy
     """float32 (N, K)."""
     Labels: TypeAlias = npt.NDArray[np.int64]
     """int64 (N,) class indices."""
+    Floats: TypeAlias = npt.NDArray[np.float32]
+    """float32 of any shape."""
+    Doubles: TypeAlias = npt.NDArray[np.float64]
+    """float64 of any shape."""
+    Reals: TypeAlias = npt.NDArray[np.floating[Any]]
+    """float32 or float64, of any shape."""
+    Random: TypeAlias = np.random.Generator
+    """Where chance comes from, so that a seed repeats it."""
+    Progress: TypeAlias = Callable[[int, int], None]
+    """Called with what is done, pictures for the most part, and the total."""
 
 REFUSED = "\N{REPLACEMENT CHARACTER}"
 """Stands for a refused character in a strict reading's text."""
@@ -45,6 +56,10 @@ class Box:
     def bottom(self) -> int:
         """First row below the box."""
         return self.y + self.height
+
+    def scaled(self, factor: float) -> Box:
+        """The same place in the picture made `factor` times as large, rounded to whole pixels."""
+        return Box(*(round(v * factor) for v in (self.x, self.y, self.width, self.height)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def test_a_bug_is_one_sentence_too(reader: Recognizer) -> None:
             raise ZeroDivisionError("by\nzero")
 
     outcome = work(Broken(), job(reader, EXAMPLES / "hex.png"))  # type: ignore[arg-type]
-    assert outcome.error.startswith("hex.png met a bug in Handread (ZeroDivisionError: by zero)")
+    assert outcome.error.startswith("hex.png: this is a bug in Handread (ZeroDivisionError: by zero)")
 
 
 def test_all_jobs_come_back(reader: Recognizer, tmp_path: Path, draw: Callable[[str], Image.Image]) -> None:

@@ -12,7 +12,7 @@ import handread
 from handread.alphabet import NAMED
 from handread.data.foreign import LETTERS, SHAPES, SIGNS
 from handread.errors import ConfigError
-from handread.evaluation.scripts import SCRIPTS
+from handread.evaluation.letters_unseen import SCRIPTS
 from handread.evaluation.strangers import GROUPS, STRANGERS, on_paper, strangers
 from handread.imaging.single import single_character
 from handread.imaging.strokes import compile_skeleton
@@ -103,5 +103,7 @@ def test_training_never_sees_a_stranger(path: Path) -> None:
         elif isinstance(node, ast.ImportFrom):
             named |= {f"{node.module}.{alias.name}" for alias in node.names}
     assert not [
-        name for name in named if name.startswith(("handread.evaluation.strangers", "handread.evaluation.scripts"))
+        name
+        for name in named
+        if name.startswith(("handread.evaluation.strangers", "handread.evaluation.letters_unseen"))
     ]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
+pytest.importorskip("onnx", reason="needs the extra 'train'")
+
 from fuzz.case import Case
 from fuzz.files import ROADS, Files, build
 from fuzz.supervise import Plan, State, run

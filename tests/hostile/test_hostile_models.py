@@ -22,7 +22,7 @@ from handread.runtime import session, store, wire
 from handread.runtime.count import count_work
 from handread.runtime.session import Session, read_card
 from handread.training import rewire
-from handread.training.adopt import Order, adopt
+from handread.training.adopting import Order, adopt
 from handread.training.restore import restore_exported
 from handread.training.rewire import read_foreign
 

@@ -27,7 +27,7 @@ from handread.imaging import limits, read
 from handread.imaging.limits import MAX_SIDE
 from handread.imaging.read import read_image, read_picture
 from handread.imaging.segment import Piece, TextLine, _join, _Mark, _one_character, segment
-from handread.page import MOST_CANDIDATES, find_characters
+from handread.layout import MOST_CANDIDATES, find_characters
 from handread.types import Box
 from tests.hostile.conftest import Refused
 

@@ -13,7 +13,7 @@ from handread.data.load import load_data
 from handread.errors import ImageError
 from handread.frame import DEFAULT_FRAME, MNIST_FRAME, Frame
 from handread.imaging.draw import Paper, Pen, draw_character, draw_text
-from handread.imaging.glyph import SIZE, THINNEST, ink_bounds, normalise, stroke_width
+from handread.imaging.glyph import SIZE, THINNEST, bounds_of_all, ink_bounds, normalise, stroke_width
 from handread.imaging.single import single_character
 
 
@@ -197,3 +197,28 @@ def test_a_window_widens_before_it_loses_ink() -> None:
     glyph = normalise([picture], frame)[0, 0]
     bounds = ink_bounds(glyph) or (0, 0, 0, 0)
     assert (bounds[1] - bounds[0], bounds[3] - bounds[2]) == (45, 45)  # 200 pixels of a view 1,000 wide
+
+
+@pytest.mark.parametrize("frame", [DEFAULT_FRAME, MNIST_FRAME, Frame(28, 20, 18, "mass"), Frame(40, 64, 40)], ids=str)
+def test_many_small_images_are_laid_out_as_each_alone(frame: Frame) -> None:
+    """Bit for bit: faint and empty ones, specks and full frames, and ones too large to be placed together."""
+    rng = np.random.default_rng(8)
+    for side in ((9, 30), (28, 28), (2 * frame.ink, 2 * frame.ink)):
+        levels = rng.integers(0, 256, (60, 1, 1)) * (rng.random((60, 1, 1)) < 0.9)
+        images = (rng.random((60, *side)) ** rng.integers(1, 60, (60, 1, 1)) * levels).astype(np.uint8)
+        images[:6] = 0
+        images[:6, 3:8, 5:9] = np.array([7, 8, 30, 100, 244, 245])[:, None, None]
+        alone = np.concatenate([normalise(image[None], frame) for image in images])
+        assert np.array_equal(normalise(images, frame), alone)
+        assert np.array_equal(normalise(list(images), frame), alone)
+        assert alone.any(axis=(1, 2, 3)).sum() > 40
+
+
+def test_bounds_of_many_are_those_of_each() -> None:
+    rng = np.random.default_rng(2)
+    images = np.where(rng.random((50, 12, 17)) < 0.01, rng.integers(0, 256, (50, 12, 17)), 0).astype(np.uint8)
+    inked, bounds = bounds_of_all(images)
+    each = [ink_bounds(image) for image in images]
+    assert inked.tolist() == [found is not None for found in each]
+    assert [tuple(found) for found in bounds.T[inked].tolist()] == [found for found in each if found]
+    assert 5 < inked.sum() < 50

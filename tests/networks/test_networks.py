@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import re
+from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 import pytest
@@ -36,8 +39,27 @@ def _seed() -> None:
     torch.manual_seed(0)
 
 
-def built(name: str, outputs: int = 63) -> Network:
+@cache
+def first(name: str, outputs: int) -> Network:
+    """With its weights drawn; for the largest that takes ten times as long as to copy them."""
+    torch.manual_seed(0)
     return build_network(name, outputs)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _forgotten() -> Iterator[None]:
+    yield
+    first.cache_clear()
+
+
+def built(name: str, outputs: int = 63) -> Network:
+    return copy.deepcopy(first(name, outputs))
+
+
+def outlined(name: str, outputs: int) -> Network:
+    """Of shapes alone, to be counted."""
+    with torch.device("meta"):
+        return build_network(name, outputs)
 
 
 def inputs(count: int, frame: Frame = DEFAULT_FRAME) -> tuple[torch.Tensor, torch.Tensor]:
@@ -49,14 +71,14 @@ def inputs(count: int, frame: Frame = DEFAULT_FRAME) -> tuple[torch.Tensor, torc
 def test_the_docstring_tells_the_parameters(name: str) -> None:
     told = re.match(r"([\d,]+) parameters with (\d+) outputs\b", NETWORKS[name].__doc__ or "")
     assert told is not None
-    network = built(name, int(told[2]))
+    network = outlined(name, int(told[2]))
     assert int(told[1].replace(",", "")) in (parameter_count(network), keras_parameter_count(network))
 
 
 @pytest.mark.parametrize("name", KERAS)
 def test_the_notebooks_networks_count_as_keras_counts(name: str) -> None:
     outputs, count = KERAS[name]
-    network = built(name, outputs)
+    network = outlined(name, outputs)
     assert keras_parameter_count(network) == count
     assert sum(int(str(layer["parameters"])) for layer in layers_of(network)) == parameter_count(network)
 
@@ -128,7 +150,7 @@ def test_it_exports_and_onnxruntime_agrees(name: str) -> None:
 
 
 def test_the_shipped_network_fits_its_file() -> None:
-    assert 2 * parameter_count(built("residual-base")) < 3_000_000  # bytes in half precision
+    assert 2 * parameter_count(outlined("residual-base", 63)) < 3_000_000  # bytes in half precision
 
 
 def test_an_unknown_network_suggests_the_near_one() -> None:

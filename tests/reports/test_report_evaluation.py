@@ -15,7 +15,7 @@ from handread.card import ModelCard
 from handread.data.images import LabelledImages
 from handread.evaluation.report import Evaluation, examine
 from handread.reports import evaluation as module
-from handread.reports.evaluation import confused_pairs, evaluation_page
+from handread.reports.evaluation import evaluation_page
 
 Check = Callable[[str], Any]
 
@@ -127,4 +127,4 @@ def test_one_item(check: Check) -> None:
 
 
 def test_confused_pairs() -> None:
-    assert confused_pairs(evaluated("aab<<<", "bbbaab").report) == [(0, 1, 2), (2, 0, 2), (2, 1, 1)]
+    assert evaluated("aab<<<", "bbbaab").report.confused_pairs() == [(0, 1, 2), (2, 0, 2), (2, 1, 1)]

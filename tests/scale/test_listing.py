@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from handread.errors import DataError
-from handread.scale.listing import MARK, Rows, entries
+from handread.scale.entry import Rows
+from handread.scale.listing import MARK, entries
 
 
 def test_a_folder_gives_its_pictures_at_any_depth_in_natural_order(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from handread.data.atomic import ENDING
 from handread.errors import AlphabetError, ConfigError, DataError, HandreadError, UnknownNameError
 from handread.recognizer import Recognizer
-from handread.scale import job, listing, outcome, outlet, parquet, threads
+from handread.scale import entry, job, listing, outcome, outlet, parquet, shard, threads
 from handread.scale.listing import MARK
 from handread.scale.run import ReadConfig, Summary, read_all
 
@@ -380,17 +380,18 @@ def test_a_few_pictures_are_held_whatever_their_number(
     tmp_path: Path, png: dict[str, bytes], as_parquet: Callable[..., Path], config: Callable[..., ReadConfig],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    alive: weakref.WeakSet[parquet.Picture] = weakref.WeakSet()
+    alive: weakref.WeakSet[entry.Picture] = weakref.WeakSet()
     most = []
 
-    def counted(*arguments: Any, **named: Any) -> parquet.Picture:
+    def counted(*arguments: Any, **named: Any) -> entry.Picture:
         picture = real(*arguments, **named)
         alive.add(picture)
         most.append(len(alive))
         return picture
 
-    real = parquet.Picture
-    monkeypatch.setattr(parquet, "Picture", counted)
+    real = entry.Picture
+    for module in (parquet, shard):
+        monkeypatch.setattr(module, "Picture", counted)
     count, workers = 200, 2
     file = as_parquet(tmp_path / "a.parquet", [png["7"]] * count, rows=100)
     names = tmp_path / "names.txt"

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from handread.scale.listing import Entry, Rows
+from handread.scale.entry import Entry, Rows
 from handread.scale.shard import Measure, Shard, cut
 
 ROWS = Rows("a.parquet", "image", 0, 7, 99)

@@ -1,10 +1,15 @@
-"""Run by test_distributed.py as one of several processes: a step of the trainer, then a whole run, into a folder."""
+"""Run by test_distributed.py: processes that take steps of the trainer together, then others a whole run, into a folder.
+
+They are forks of one process that has loaded all that they need, which takes each of them three seconds otherwise.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import multiprocessing
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -16,6 +21,11 @@ from handread.training.loop import Epoch, Trainer
 from handread.training.run import train_recipe
 from handread.training.sources import prepare
 from handread.training.watcher import Watcher
+
+OPTIONS = ["epochs=4", "optimizer=sgd", "learning_rate=0.01", "mixup=0.3", "batch_size=25"]
+"""Batch normalisation, mixed pairs, varied ink; 96 images in batches of 25 leave an odd rest."""
+WITH_DROPOUT = [*OPTIONS, "network=residual-tiny"]
+STARTED = "forkserver"
 
 
 def step(shop: Path, options: list[str], group: Group) -> dict[str, np.ndarray]:
@@ -43,26 +53,59 @@ def step(shop: Path, options: list[str], group: Group) -> dict[str, np.ndarray]:
     return found
 
 
-def main(task: str, shop: Path, out: Path, options: list[str]) -> None:
-    if task == "step":
-        with joined() as group:
-            np.savez(out / f"step-{group.rank}.npz", **step(shop, options, group))
-        return
+def learn(shop: Path, out: Path) -> None:
+    """A run that tells what it did; at its first try the second process is killed in the third epoch."""
 
     def die(epoch: int, done: int, total: int) -> None:
-        if task == "dies" and epoch == 3 and done == 2 and not (out / "died").exists():
+        if epoch == 3 and done == 2 and not (out / "died").exists():
             (out / "died").touch()
             os.kill(int((out / "pid").read_text()), signal.SIGKILL)
-
-    if os.environ.get("RANK") == "1":
-        (out / "pid").write_text(str(os.getpid()))
 
     def told(epoch: Epoch) -> None:
         with (out / "told").open("a") as file:
             file.write(f"{epoch.epoch}\n")
 
-    train_recipe(shop / "tiny.toml", str(shop), out / "run", options, watcher=Watcher(epoch=told, step=die))
+    if os.environ["RANK"] == "1":
+        (out / "pid").write_text(str(os.getpid()))
+    train_recipe(shop / "tiny.toml", str(shop), out / "run", OPTIONS, watcher=Watcher(epoch=told, step=die))
+
+
+def torchrun(shop: Path, out: Path) -> None:
+    """What the command `torchrun` does with these options, for a function instead of a script."""
+    from torch.distributed.launcher.api import elastic_launch
+    from torch.distributed.run import config_from_args, parse_args
+
+    told = ["--nproc-per-node", "2", "--max-restarts", "1", "--monitor-interval", "0.1", "--start-method", STARTED,
+            "--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0", "--rdzv-id", "night", "learn"]  # fmt: skip
+    config, _, _ = config_from_args(parse_args(told))
+    elastic_launch(config, learn)(shop, out)
+
+
+def placed(rank: int, port: int, shop: Path, out: Path) -> None:
+    """One of two processes with the environment that torchrun would give it."""
+    told = {"WORLD_SIZE": 2, "RANK": rank, "LOCAL_RANK": rank, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    os.environ.update({name: str(value) for name, value in told.items()})
+    with joined() as group:
+        np.savez(out / f"step-{group.rank}.npz", **step(shop, WITH_DROPOUT, group))
+
+
+def two(shop: Path, out: Path) -> None:
+    """Two processes as torchrun starts them, without it."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    context = multiprocessing.get_context(STARTED)
+    running = [context.Process(target=placed, args=(rank, port, shop, out), daemon=True) for rank in range(2)]
+    for process in running:
+        process.start()
+    for process in running:
+        process.join()
+    assert [process.exitcode for process in running] == [0, 0]
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4:])
+    multiprocessing.set_forkserver_preload(["__main__", "torch._dynamo"])  # torch's first optimizer loads the second
+    place, results = map(Path, sys.argv[1:])
+    for work in (two, torchrun):
+        (results / work.__name__).mkdir(parents=True)
+        work(place, results / work.__name__)

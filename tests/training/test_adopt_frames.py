@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from handread.training.adopt import clearly_best
+from handread.training.adopting import clearly_best
 
 
 def test_the_usual_frame_stays_unless_another_is_clearly_better() -> None:

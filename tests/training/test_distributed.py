@@ -24,11 +24,10 @@ from handread.training.distributed import ALONE, Group, job_of, joined, meeting,
 from handread.training.loop import Trainer
 from handread.training.run import CHECKPOINT, train_recipe
 from handread.training.sources import prepare
+from tests.conftest import module_at
 
 SCRIPT = Path(__file__).with_name("one_of_several.py")
-OPTIONS = ["epochs=4", "optimizer=sgd", "learning_rate=0.01", "mixup=0.3", "batch_size=25"]
-"""Batch normalisation, mixed pairs, varied ink; 96 images in batches of 25 leave an odd rest."""
-WITH_DROPOUT = [*OPTIONS, "network=residual-tiny"]
+ONE = module_at(SCRIPT)
 PATIENCE = 240
 """Seconds for several processes on a busy machine; they need ten on an idle one."""
 
@@ -128,7 +127,7 @@ def test_a_spread_network_shares_its_weights_and_is_plain_when_it_only_answers()
 
 
 def test_batches_and_judgement_are_divided_without_loss(shop: Path) -> None:
-    config = load_recipe(shop / "tiny.toml", WITH_DROPOUT)
+    config = load_recipe(shop / "tiny.toml", ONE.WITH_DROPOUT)
     data = prepare(config, str(shop))
     whole = [batch.images for batch in Trainer(config).batches(data.training, 4)]
     judged = Trainer(config).judge(data.validation["signs.npz"])
@@ -217,47 +216,23 @@ def test_only_the_same_job_resumes_unasked(shop: Path, tmp_path: Path, monkeypat
     assert (out / "model.onnx").read_bytes() == model
 
 
-def environment(**more: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TORCHELASTIC", "RANK", "WORLD"))}
-    return kept | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""} | more
+@pytest.fixture(scope="module")
+def several(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what several processes left: `two` of a few steps, `torchrun` of a run that lost a process."""
+    out = tmp_path_factory.mktemp("several")
+    alone = ("TORCHELASTIC", "RANK", "WORLD")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(alone)}
+    kept |= {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, str(SCRIPT), str(shop), str(out)]
+    done = subprocess.run(command, env=kept, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 0, done.stderr
+    return out
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-def two(task: str, shop: Path, out: Path, options: list[str]) -> None:
-    """Two processes as torchrun starts them, without it."""
-    out.mkdir()
-    port, command = str(free_port()), [sys.executable, str(SCRIPT), task, str(shop), str(out), *options]
-    said = [out / f"said-{rank}" for rank in range(2)]
-    running = []
-    for rank in range(2):
-        told = environment(WORLD_SIZE="2", RANK=str(rank), LOCAL_RANK=str(rank), MASTER_ADDR="127.0.0.1",
-                           MASTER_PORT=port)  # fmt: skip
-        with said[rank].open("w") as errors:
-            running.append(subprocess.Popen(command, stderr=errors, env=told))
-    try:
-        for rank, process in enumerate(running):
-            assert process.wait(timeout=PATIENCE) == 0, said[rank].read_text()
-    finally:
-        for process in running:
-            process.kill()
-            process.wait()
-
-
-def test_a_step_of_two_processes_is_that_of_one(shop: Path, tmp_path: Path) -> None:
+def test_a_step_of_two_processes_is_that_of_one(shop: Path, several: Path) -> None:
     """Losses, gradients and statistics to a millionth of the largest of their kind; the loss itself is single."""
-    two("step", shop, tmp_path / "two", WITH_DROPOUT)
-    first, second = (dict(np.load(tmp_path / "two" / f"step-{rank}.npz")) for rank in range(2))
-    sys.path.insert(0, str(SCRIPT.parent))
-    try:
-        from one_of_several import step
-    finally:
-        sys.path.remove(str(SCRIPT.parent))
-    alone = step(shop, WITH_DROPOUT, ALONE)
+    first, second = (dict(np.load(several / "two" / f"step-{rank}.npz")) for rank in range(2))
+    alone = ONE.step(shop, ONE.WITH_DROPOUT, ALONE)
     assert set(first) == set(alone)
     for name, value in alone.items():
         assert np.array_equal(first[name], second[name]), name
@@ -270,19 +245,15 @@ def weights(run: Path) -> dict[str, np.ndarray]:
     return {name: tensor.numpy() for name, tensor in saved.items() if name.startswith(("network.", "average."))}
 
 
-def test_a_lost_process_is_started_again_and_the_end_is_that_of_one_process(shop: Path, tmp_path: Path) -> None:
+def test_a_lost_process_is_started_again_and_the_end_is_that_of_one_process(
+    shop: Path, several: Path, tmp_path: Path
+) -> None:
     """torchrun takes up what a killed process broke off, from the last whole epoch; nobody typed --resume. The weights
     agree to 1e-5, the losses of all epochs to a hundred-thousandth, what was read right exactly."""
-    out = tmp_path / "broken"
-    out.mkdir()
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-               "--max-restarts", "1", "--monitor-interval", "0.1"]  # fmt: skip
-    done = subprocess.run([*command, str(SCRIPT), "dies", str(shop), str(out), *OPTIONS], env=environment(),
-                          capture_output=True, text=True, timeout=PATIENCE)  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    out = several / "torchrun"
     assert (out / "died").exists()
     assert (out / "told").read_text().split() == ["1", "2", "3", "4"]  # one process reports, no epoch twice
-    train_recipe(shop / "tiny.toml", str(shop), tmp_path / "whole", OPTIONS)
+    train_recipe(shop / "tiny.toml", str(shop), tmp_path / "whole", ONE.OPTIONS)
     alone, several = weights(tmp_path / "whole"), weights(out / "run")
     assert set(alone) == set(several)
     for name, value in alone.items():

@@ -9,9 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from handread.card import ModelCard
 from handread.errors import ConfigError
+from handread.networks.build import build_network
+from handread.runtime.session import Session
 from handread.training.checkpoint import load_checkpoint, save_checkpoint
 from handread.training.config import OPTIMIZERS, SCHEDULES, TrainConfig, load_recipe
+from handread.training.export import export_network
 from handread.training.loop import (
     Batch,
     Epoch,
@@ -19,6 +23,7 @@ from handread.training.loop import (
     balanced,
     batch_bounds,
     epoch_rows,
+    follow,
     frame_of,
     has_bf16,
     merged_cross_entropy,
@@ -282,6 +287,42 @@ def test_mixing_takes_its_share_of_both() -> None:
     assert both.images.flatten().tolist() == [0.25, 0.75]
     assert both.other_labels is not None
     assert both.other_labels.tolist() == [1, 0]
+
+
+def test_shifted_views_are_the_mean_of_five(config: TrainConfig, data: Prepared) -> None:
+    trainer = Trainer(dataclasses.replace(config, shifted_views=True))
+    images = np.zeros((2, 1, 32, 32), np.uint8)
+    images[0, 0, 9:20, 14:17], images[1, 0, 4:28, 8:12] = 255, 180
+    cues = np.zeros((2, 4), np.float32)
+    found = trainer.logits(images, cues)
+    trainer.answering = trainer.average
+    moved = [np.roll(images, by, axis=(2, 3)) for by in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))]
+    each = [trainer.logits(view, cues) for view in moved]
+    assert np.abs(found - np.mean(each, axis=0)).max() < 1e-5
+    assert np.abs(found - each[0]).max() > 1e-4
+
+
+def test_a_network_with_shifted_views_is_exported_with_them(config: TrainConfig, tmp_path: Path) -> None:
+    trainer = Trainer(dataclasses.replace(config, shifted_views=True))
+    card = ModelCard(name="five", version="1", alphabet="".join(trainer.alphabet), has_cues=trainer.network.uses_cues)
+    export_network(trainer.answering, card, tmp_path / "five.onnx")  # compares with torch
+    session = Session((tmp_path / "five.onnx").read_bytes())
+    for count in (1, 3):
+        images = np.random.default_rng(count).integers(0, 256, (count, 1, 32, 32), dtype=np.uint8)
+        cues = np.zeros((count, 4), np.float32)
+        assert np.abs(session.run(images, cues) - trainer.logits(images, cues)).max() < 0.06
+
+
+def test_the_moving_average_takes_its_part_and_copies_counters() -> None:
+    network, average = build_network("residual-tiny", 3), build_network("residual-tiny", 3)
+    before = {name: value.clone() for name, value in average.state_dict().items()}
+    for counter in (value for value in network.state_dict().values() if not value.dtype.is_floating_point):
+        counter.fill_(7)
+    follow(average, network, 0.75)
+    for name, now in network.state_dict().items():
+        mean = average.state_dict()[name]
+        expected = 0.75 * before[name] + 0.25 * now if now.dtype.is_floating_point else now
+        assert torch.allclose(mean, expected, atol=1e-6), name
 
 
 def test_the_frame_is_known_without_the_weights(config: TrainConfig) -> None:

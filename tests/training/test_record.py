@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import dataclasses
 import hashlib
-import importlib.util
 import json
 import os
 import shutil
@@ -25,17 +24,13 @@ from handread.training.record import RECORD, Part, RunRecord, parts_of, read_rec
 from handread.training.run import CHECKPOINT, train_recipe
 from handread.training.sources import prepare
 from handread.training.surroundings import differences, git_state, surroundings
+from tests.conftest import module_at
 
 SCRIPT = Path(__file__).parent / "same_again.py"
 
 
 def here(shop: Path, out: Path) -> dict[str, str]:
-    spec = importlib.util.spec_from_file_location("same_again", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    found: dict[str, str] = module.checksums(shop, out)
+    found: dict[str, str] = module_at(SCRIPT).checksums(shop, out)
     return found
 
 
@@ -202,6 +197,7 @@ def test_the_state_of_the_working_folder(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_what_differs_between_two_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
     now = surroundings()
     assert now["settings"] == "ONEDNN_MAX_CPU_ISA=AVX2"

@@ -19,10 +19,10 @@ from handread.evaluation.leak import FILE, SeenList, image_hashes, joined_sketch
 from handread.evaluation.report import EvaluationReport, evaluate, examine
 from handread.frame import DEFAULT_FRAME
 from handread.recognizer import Recognizer
-from handread.training import learn as learn_module
+from handread.training import learning
 from handread.training.config import SourceConfig, TrainConfig, load_recipe
 from handread.training.finetune import LearnConfig
-from handread.training.learn import learn
+from handread.training.learning import learn
 from handread.training.run import train_recipe
 from handread.training.seen import seen_by, seen_of_recipe, with_seen
 from handread.training.sources import TrainingSet, prepare
@@ -123,7 +123,7 @@ def test_a_run_that_begins_with_anothers_weights_saw_its_images_too(run: Path, s
 def test_what_is_learned_on_top_joins_the_sample(
     run: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(learn_module, "DRAWN", 20)
+    monkeypatch.setattr(learning, "DRAWN", 20)
     rng = np.random.default_rng(3)
     images = np.zeros((30, 28, 28), np.uint8)
     for image in images:

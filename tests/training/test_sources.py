@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,6 +83,34 @@ def test_labels_are_counted_in_the_recipes_alphabet(shop: Path) -> None:
 def test_labels_outside_the_alphabet_are_refused(shop: Path) -> None:
     with pytest.raises(HandreadError, match="'2'"):
         prepared(shop, SourceConfig(data="signs.npz"), alphabet="01")
+
+
+@pytest.mark.parametrize(
+    ("foreign", "reject", "labels"),
+    [
+        ("left-out", False, [0, 1]),
+        ("left-out", True, [0, 1]),
+        ("refused", True, [0, 1, 2, 2]),
+        ("refused", False, [0, 1]),
+    ],
+)
+def test_characters_that_the_alphabet_lacks(tmp_path: Path, foreign: str, reject: bool, labels: list[int]) -> None:
+    """An O is no 0 here, and not to be refused either: it looks like one. The alphabet knows 0 and 1."""
+    source = save(tmp_path, images=inks(5), labels=np.array([0, 1, 2, 3, 4]), characters=np.array(list("01AOK")))
+    source = dataclasses.replace(source, foreign=foreign)
+    found = prepared(tmp_path, source, alphabet="01", reject=reject)
+    assert found.training.labels.tolist() == labels
+    shown = [0, 1, 2, 4][: len(labels)]
+    assert np.array_equal(found.training.images, normalise(inks(5))[shown])
+    assert (found.training.alternatives == NO_CHARACTER).all()
+    assert found.sources[0].count == len(labels)
+
+
+def test_what_is_judged_is_of_the_alphabet(tmp_path: Path) -> None:
+    source = save(tmp_path, images=inks(3), labels=np.array([0, 1, 2]), characters=np.array(list("0A1")))
+    source = dataclasses.replace(source, foreign="refused")
+    recipe = dataclasses.replace(config(source, alphabet="01", reject=True), validation=(source,))
+    assert prepare(recipe, str(tmp_path)).validation["set.npz"].labels.tolist() == [0, 1]
 
 
 def test_unknown_case_allows_either(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def _is_here(event: str, target: object) -> bool:
 
 def commands() -> None:
     """Train, learn, measure, report, export and read, as typed."""
-    import handread.training.learn as learning
+    import handread.training.learning as learning
     from handread.cli.main import group
 
     learning.DRAWN, learning.SCRIBBLED = 30, 10

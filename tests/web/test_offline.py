@@ -20,8 +20,9 @@ from handread.card import METADATA_KEY, ModelCard
 from handread.cli.main import group
 from handread.errors import DataError, ModelError, UnknownNameError
 from handread.runtime import store
+from handread.runtime.wire import operators_of
 from handread.web.bundle import BundleError, bundle
-from handread.web.offline import MARK, OPERATORS, STATIC, export_page, operators
+from handread.web.offline import MARK, OPERATORS, STATIC, export_page
 
 BuildModel = Callable[..., Path]
 
@@ -153,8 +154,8 @@ def tiny_card(tiny_bytes: bytes) -> ModelCard:
 @pytest.mark.parametrize("name", store.shipped())
 def test_operators_are_those_that_onnx_finds(name: str) -> None:
     content = store.load(name)
-    assert operators(content) == [node.op_type for node in onnx.load_from_string(content).graph.node]
-    assert set(operators(content)) <= OPERATORS
+    assert operators_of(content) == [node.op_type for node in onnx.load_from_string(content).graph.node]
+    assert set(operators_of(content)) <= OPERATORS
 
 
 def test_a_foreign_domain_stands_before_its_operators() -> None:
@@ -166,7 +167,7 @@ def test_a_foreign_domain_stands_before_its_operators() -> None:
         numpy_helper.from_array(numpy_helper.to_array(helper.make_tensor("w", TensorProto.FLOAT, [2], [1, 2])), "w")
     ]
     model = helper.make_model(helper.make_graph(nodes, "g", [], [], weights))
-    assert operators(model.SerializeToString()) == ["Relu", "ai.onnx.ml.SVMClassifier"]
+    assert operators_of(model.SerializeToString()) == ["Relu", "ai.onnx.ml.SVMClassifier"]
 
 
 def test_the_page_knows_every_operator_that_is_promised() -> None:

@@ -18,8 +18,8 @@ import pytest
 from PIL import Image
 
 import handread
+from handread.answer import as_row
 from handread.imaging.draw import Paper, Pen, draw_character, draw_text
-from handread.rows import as_row
 from handread.web.offline import export_page
 
 pytest.importorskip("selenium", reason="the page is driven by selenium, of the extra dev")

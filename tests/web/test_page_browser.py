@@ -114,7 +114,7 @@ class Page:
     def script(self, code: str, *arguments: Any) -> Any:
         return self.driver.execute_script(code, *arguments)
 
-    def until(self, truth: Callable[[], T], *, seconds: float = 8) -> T:
+    def until(self, truth: Callable[[], T], *, seconds: float = 20) -> T:
         # what was found may be drawn anew before it is asked
         ignored = (NoSuchElementException, StaleElementReferenceException, IndexError)
         wait = WebDriverWait(self.driver, seconds, poll_frequency=0.03, ignored_exceptions=ignored)
@@ -278,8 +278,12 @@ def test_a_line_of_characters(page: Page) -> None:
     for number, shape in enumerate((SEVEN, ONE, FOUR)):
         page.draw(shape, left=100 + 120 * number)
     page.reads("714")
-    assert [cell.text.split()[0] for cell in page.all(".cell")] == list("714")
-    lefts = [box.rect["x"] for box in page.all("#boxes .box")]
+    # in one step each: the reading of the last stroke's end may yet make them anew
+    shown = page.script("return [...document.querySelectorAll('.cell')].map((cell) => cell.innerText)")
+    assert [text.split()[0] for text in shown] == list("714")
+    place = "return [...document.querySelectorAll('#boxes .box')].map((box) => box.getBoundingClientRect().x)"
+    lefts = page.script(place)
+    assert len(lefts) == 3
     assert lefts == sorted(lefts)
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from handread.web import connections
 from tests.web.conftest import EDGE, Client, Serve, base64_of, form, png
 
 
@@ -260,7 +261,8 @@ def test_a_slow_body_is_given_up(serve: Serve) -> None:
         assert json.loads(said.partition(b"\r\n\r\n")[2])["code"] == "too-slow"
 
 
-def test_a_body_that_drips_is_given_up(serve: Serve) -> None:
+def test_a_body_that_drips_is_given_up(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "LINGER_SECONDS", 0.3)
     with serve(quiet_seconds=0.3) as client, socket.create_connection(("127.0.0.1", client.port), timeout=10) as sender:
         sender.sendall(
             b"POST /v1/read HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n"

@@ -118,7 +118,7 @@ def test_a_formula_stays_a_label(seven: bytes, tmp_path: Path) -> None:
 
 def test_a_folder_with_something_else_in_it_is_refused(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("name,value\n1,2\n")
-    with pytest.raises(DataError, match="another list"):
+    with pytest.raises(DataError, match="columns image,label,read"):
         Collection(tmp_path, most_bytes=10**6)
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot be kept"):

@@ -8,10 +8,9 @@ import pytest
 
 from tests.web.conftest import Serve
 
-schemathesis = pytest.importorskip("schemathesis")
-
 
 def test_generated_requests_find_no_bug(serve: Serve, tmp_path: Path) -> None:
+    schemathesis = pytest.importorskip("schemathesis")  # two seconds, in every process if it stood at the top
     from hypothesis import HealthCheck, Phase, given, settings
     from schemathesis.checks import not_a_server_error
     from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from handread.answer import as_row
 from handread.imaging.single import single_character
 from handread.recognizer import Recognizer
-from handread.rows import as_row
 from tests.web.conftest import Client, Serve, base64_of, png
 
 SEVEN = [[{"x": 22, "y": 28}, {"x": 76, "y": 28}, {"x": 44, "y": 104}]]

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from handread.cli.alphabets import parse_alphabet
 from handread.cli.extras import require
+from handread.cli.options import SKIP_BROKEN, SPLIT, parse_alphabet
 from handread.cli.progress import counting
 
 if TYPE_CHECKING:
-    from handread.training.adopt import Adopted
+    from handread.training.adopting import Adopted
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"
 
@@ -27,7 +27,7 @@ _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"
 @click.option("--input", "size", required=True, metavar="HxW", help="Height and width of its input in pixels.")
 @click.option("--calibrate", "data", required=True, metavar="DATA", help="Labelled characters to find the rest out by.")
 @click.option("--out", required=True, metavar="FILE", type=click.Path(path_type=Path), help="The ONNX file to write.")
-@click.option("--split", metavar="NAME", help="train, validation or test, where the data has splits.")
+@SPLIT
 @click.option("--scale", metavar="LO..HI", help="Numbers of black and white in its training: 0..1, 0..255, -1..1.")
 @click.option("--invert/--no-invert", default=None, help="It was trained on dark ink (or, --no-invert, on bright).")
 @click.option("--ink", metavar="N", type=click.IntRange(4, 1024), help="Longer side of the ink in its input in pixels.")
@@ -35,7 +35,7 @@ _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"
 @click.option("--output", metavar="NAME", help="Which output to take, where it has several.")
 @click.option("--name", metavar="NAME", help="Name on the card; by default that of the file written.")
 @click.option("--licence", default="not stated", metavar="TEXT", help="Licence of its weights, for the card.")
-@click.option("--skip-broken", is_flag=True, help="Leave out pictures that cannot be read, and name them.")
+@SKIP_BROKEN
 def command(
     model: Path,
     alphabet: str,
@@ -61,7 +61,7 @@ def command(
     require("adopting a network", "train", "onnx")
     height, width = parse_size(size)
     limits = None if scale is None else parse_scale(scale)
-    from handread.training.adopt import Order, adopt
+    from handread.training.adopting import Order, adopt
 
     order = Order(
         alphabet=parse_alphabet(alphabet), height=height, width=width, scale=limits, invert=invert, ink=ink,
@@ -102,7 +102,7 @@ def parse_scale(text: str) -> tuple[float, float]:
 
 def warnings(found: Adopted) -> list[str]:
     """What should make one careful, one sentence each."""
-    from handread.training.adopt import FEW
+    from handread.training.adopting import FEW
 
     said = []
     if found.n < FEW:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from handread.cli.pages import check_page, write_page
+from handread.cli.options import SKIP_BROKEN, SPLIT, check_page, tell_skipped, write_page
 from handread.cli.progress import counting
-from handread.cli.skipping import tell_skipped
 
 if TYPE_CHECKING:
     from handread.evaluation.audit import Audit, Suspect
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command("audit", epilog="Example: handread data audit mnist --split test --report suspects.html")
 @click.argument("data")
-@click.option("--split", metavar="NAME", help="train, validation or test, where the data has splits.")
+@SPLIT
 @click.option(
     "--model", default="handread", show_default=True, metavar="NAME|FILE|RUN", help="The reader whose opinion is heard."
 )
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     help="Write a page with the suspects' pictures here (HTML).",
 )  # fmt: skip
 @click.option("--look-alikes", is_flag=True, help="Suspect look-alikes of each other too: c and C, o and 0.")
-@click.option("--skip-broken", is_flag=True, help="Leave out pictures that cannot be read, and name them.")
+@SKIP_BROKEN
 def command(
     data: str,
     split: str | None,

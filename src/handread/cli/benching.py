@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from handread.cli.options import JSON
+
 if TYPE_CHECKING:
     from handread.bench import Bench, ModelBench, Peak, Process, Times
 
@@ -22,7 +24,7 @@ PRECISIONS = {"int8": "8-bit integers", "fp32": "32-bit floats", "bf16": "bfloat
 @click.option("--seconds", type=float, default=10.0, show_default=True, metavar="S", help="How long to measure.")
 @click.option("--threads", type=click.IntRange(1, 1024), multiple=True, metavar="N",
               help="Numbers of threads; one, and all cores.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@JSON
 def command(models: tuple[str, ...], seconds: float, threads: tuple[int, ...], as_json: bool) -> None:
     """Measure what reading costs on this machine, and what the limit is.
 

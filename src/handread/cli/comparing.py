@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from handread.cli.pages import check_page, write_page
+from handread.cli.options import JSON, REPORT, check_page, write_page
 
 if TYPE_CHECKING:
     from handread.evaluation.compare import Comparison
@@ -24,10 +24,8 @@ _LARGEST = 256 << 20
 @click.command("compare", epilog="Example: handread compare old.json new.json --report compared.html")
 @click.argument("first", type=click.Path(path_type=Path), metavar="A.json")
 @click.argument("second", type=click.Path(path_type=Path), metavar="B.json")
-@click.option(
-    "--report", "page", metavar="FILE", type=click.Path(path_type=Path), help="Write a page for people here (HTML)."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@REPORT
+@JSON
 def command(first: Path, second: Path, page: Path | None, as_json: bool) -> None:
     """Compare two reports on the same items.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from handread.cli.main import LazyGroup
+from handread.cli.options import JSON
 from handread.cli.progress import transferring
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def command() -> None:
 
 
 @click.command("list", epilog="Example: handread data list --json")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@JSON
 def list_command(as_json: bool) -> None:
     """List the data sets that have a name.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from handread.cli.examples import Outcome, attempt, find_examples, read_truth, shade
+from handread.cli.options import JSON_LINES, MODEL
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -23,11 +24,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="Where the annotated sheet of all pictures (PNG) goes.",
 )
-@click.option(
-    "--model", default="handread", show_default=True, metavar="NAME|FILE|RUN", help="A shipped model or a file."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a picture and line.")
-def demo(out: Path, model: str, as_json: bool) -> int:
+@MODEL
+@JSON_LINES
+def command(out: Path, model: str, as_json: bool) -> int:
     """Read the bundled example pictures and show them.
 
     Prints a table of truth and reading and writes a sheet of all pictures with a box and the reading at each
@@ -52,12 +51,8 @@ def demo(out: Path, model: str, as_json: bool) -> int:
     return 2 if any(outcome.error for outcome in outcomes) else 0
 
 
-command = demo
-"""What the main group looks for."""
-
-
 def _print_json(outcomes: list[Outcome]) -> None:
-    from handread.rows import as_row
+    from handread.answer import as_row
 
     for outcome in outcomes:
         found = outcome.reading if outcome.reading is not None else outcome.error

@@ -14,6 +14,7 @@ import click
 
 from handread import __version__
 from handread.cli.extras import requirements, version_of
+from handread.cli.options import JSON
 from handread.errors import HandreadError
 from handread.machine import instructions
 
@@ -33,7 +34,7 @@ class Check:
 
 
 @click.command("doctor", epilog="Example: handread doctor --json")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@JSON
 def command(as_json: bool) -> int:
     """Check that this installation works.
 

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from handread.cli.alphabets import parse_alphabet
-from handread.cli.pages import check_page, write_page
+from handread.cli.options import REPORT, SKIP_BROKEN, SPLIT, check_page, parse_alphabet, tell_skipped, write_page
 from handread.cli.progress import counting
-from handread.cli.skipping import tell_skipped
 from handread.cli.stressing import strengths_of, stress_table, stressed
 
 if TYPE_CHECKING:
@@ -23,16 +21,14 @@ _PAIRS = 10
 @click.command("evaluate", epilog="Example: handread evaluate handread --data photos/ --alphabet digits")
 @click.argument("model")
 @click.option("--data", required=True, metavar="DATA", help="A catalogue name, a folder, a file, or several.")
-@click.option("--split", metavar="NAME", help="train, validation or test, where the data has splits.")
+@SPLIT
 @click.option("--alphabet", metavar="NAME|CHARACTERS", help="Answers allowed; by default all it knows.")
 @click.option("--json", "out", metavar="FILE", type=click.Path(path_type=Path), help="Write the whole report here.")
-@click.option(
-    "--report", "page", metavar="FILE", type=click.Path(path_type=Path), help="Write a page for people here (HTML)."
-)
+@REPORT
 @click.option("--stress", "worse", is_flag=True, help="Measure worse pictures too: MNIST-C's fifteen, and paper.")
 @click.option("--strengths", metavar="N,N", help="Strengths of --stress, 1 to 5. Default: 3.")
 @click.option("--count", type=click.IntRange(1), help="Items for --stress, drawn by chance. Default: all.")
-@click.option("--skip-broken", is_flag=True, help="Leave out pictures that cannot be read, and name them.")
+@SKIP_BROKEN
 def command(
     model: str,
     data: str,
@@ -116,18 +112,12 @@ def summary(report: EvaluationReport) -> str:
         f"log loss          {report.nll:.4f}",
         f"calibration error {report.ece:.4f}",
     ]
-    pairs = confused(report)
+    pairs = report.confused_pairs()[:_PAIRS]
     if pairs:
-        shown = ", ".join(f"{true} read as {read} ({count})" for true, read, count in pairs)
+        named = report.alphabet
+        shown = ", ".join(f"{named[true]} read as {named[read]} ({count})" for true, read, count in pairs)
         lines += ["", f"most confused: {shown}"]
     return "\n".join(lines)
-
-
-def confused(report: EvaluationReport, most: int = _PAIRS) -> list[tuple[str, str, int]]:
-    """The pairs (true, read, count) confused most often, most frequent first."""
-    from handread.reports.evaluation import confused_pairs
-
-    return [(report.alphabet[true], report.alphabet[read], n) for true, read, n in confused_pairs(report)[:most]]
 
 
 def _percent(share: float) -> str:

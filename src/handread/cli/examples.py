@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,10 +51,7 @@ class Outcome:
     def confidence(self) -> float:
         """Probability (0..1) that all accepted characters are right; 0 when there is none."""
         accepted = [c.confidence for c in self.reading.characters if c.accepted] if self.reading else []
-        product = 1.0 if accepted else 0.0
-        for confidence in accepted:
-            product *= confidence
-        return product
+        return math.prod(accepted) if accepted else 0.0
 
 
 def find_examples() -> Path:

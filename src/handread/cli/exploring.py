@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from handread.cli.pages import check_page, write_page
+from handread.cli.options import JSON, REPORT, SPLIT, check_page, write_page
 from handread.cli.progress import counting
 
 if TYPE_CHECKING:
@@ -24,11 +24,9 @@ _BAR = 16
 
 @click.command("explore", epilog="Example: handread explore digits --report digits.html")
 @click.argument("data")
-@click.option("--split", metavar="NAME", help="train, validation or test, where the data has splits.")
-@click.option(
-    "--report", "page", metavar="FILE", type=click.Path(path_type=Path), help="Write a page for people here (HTML)."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@SPLIT
+@REPORT
+@JSON
 def command(data: str, split: str | None, page: Path | None, as_json: bool) -> None:
     """Show what a labelled set holds.
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from handread.cli.extras import require
+from handread.cli.options import SKIP_BROKEN, tell_skipped
 from handread.cli.progress import counting
-from handread.cli.skipping import tell_skipped
 
 
 @click.command("learn", epilog="Example: handread learn my-characters/ --out mine.onnx")
@@ -22,7 +22,7 @@ from handread.cli.skipping import tell_skipped
     "--epochs", type=click.IntRange(1, 1000), default=12, show_default=True, help="Times to see each picture."
 )
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of everything random.")
-@click.option("--skip-broken", is_flag=True, help="Leave out pictures that cannot be read, and name them.")
+@SKIP_BROKEN
 def command(data: str, start: str, out: Path, validate: str | None, epochs: int, seed: int, skip_broken: bool) -> None:
     """Learn your own handwriting on top of a finished recogniser.
 
@@ -32,7 +32,7 @@ def command(data: str, start: str, out: Path, validate: str | None, epochs: int,
     """
     require("learning", "train", "torch", "onnx", "safetensors")
     from handread.training.finetune import LearnConfig
-    from handread.training.learn import LearnWatcher, learn
+    from handread.training.learning import LearnWatcher, learn
 
     if out.suffix != ".onnx":
         raise click.UsageError(f"--out {out} is no .onnx file; name one, such as mine.onnx")

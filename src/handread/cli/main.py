@@ -16,7 +16,7 @@ from typing import IO, NoReturn
 import click
 
 from handread import __version__
-from handread.errors import HandreadError
+from handread.errors import HandreadError, bug
 from handread.registry import unknown
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -144,9 +144,7 @@ def _outcome(arguments: Sequence[str] | None) -> int:
     except Exception as error:
         if isinstance(error, OSError) and error.errno in _NO_ROOM:
             return _no_room(error)
-        what = " ".join(f"{type(error).__name__}: {error}".split())
-        hint = "please report it with the command and what HANDREAD_DEBUG=1 prints"
-        return _say(f"this is a bug in Handread ({what}); {hint}", error, _BUG)
+        return _say(bug(error, "with the command and what HANDREAD_DEBUG=1 prints"), error, _BUG)
     return result if isinstance(result, int) else 0
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
+
+from handread.cli.options import JSON
 
 if TYPE_CHECKING:
     from handread.card import ModelCard
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command("models", epilog="Example: handread models handread")
 @click.argument("name", required=False, metavar="[NAME|FILE|RUN]")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@JSON
 def command(name: str | None, as_json: bool) -> None:
     """List the shipped models, or show one model's card.
 
@@ -27,19 +29,15 @@ def command(name: str | None, as_json: bool) -> None:
         contents = [(shipped, store.load(shipped)) for shipped in store.shipped()]
         found = [(shipped, len(content), read_card(content, name=shipped)) for shipped, content in contents]
         if as_json:
-            click.echo(json.dumps([{"name": n, "bytes": s, "card": _plain(c)} for n, s, c in found], indent=1))
+            click.echo(json.dumps([{"name": n, "bytes": s, "card": c.described()} for n, s, c in found], indent=1))
         else:
             _print_table(found)
         return
     card = read_card(store.load(name), name=name)
     if as_json:
-        click.echo(json.dumps(_plain(card), indent=1))
+        click.echo(json.dumps(card.described(), indent=1))
     else:
         _print_card(card)
-
-
-def _plain(card: ModelCard) -> dict[str, Any]:
-    return card.described()
 
 
 def _print_table(rows: list[tuple[str, int, ModelCard]]) -> None:

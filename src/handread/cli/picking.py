@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import click
 
+from handread.cli.options import ALPHABET, MODEL, ONE, parse_alphabet
+
 
 @click.command("pick", epilog="Example: handread pick photos/ --alphabet digits")
 @click.argument("pictures", nargs=-1, metavar="[PICTURE | FOLDER]...")
-@click.option(
-    "--alphabet",
-    metavar="NAME|CHARACTERS",
-    help="What the pictures may hold: digits, upper, lower, letters, alphanumeric, hex, or the characters.",
-)
-@click.option("--one", is_flag=True, help="Each picture holds exactly one character.")
-@click.option(
-    "--model", default="handread", show_default=True, metavar="NAME|FILE|RUN", help="A shipped model or a file."
-)
+@ALPHABET
+@ONE
+@MODEL
 @click.option(
     "--corrections",
     default="corrections",
@@ -39,7 +35,6 @@ def command(
     Without a picture the window asks for some; a folder stands for all pictures in it. F1 in the window shows
     the keys.
     """
-    from handread.cli.alphabets import parse_alphabet
     from handread.desktop.pick import pick
     from handread.recognizer import Recognizer
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
-Progress = Callable[[int, int], None]
-"""Called with the pictures done and their total."""
+if TYPE_CHECKING:
+    from handread.types import Progress
 
 _LONG_RUN = 20
 """Steps from which a bar is worth its line."""

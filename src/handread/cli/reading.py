@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from handread.cli.alphabets import parse_alphabet
+from handread.cli.options import ALPHABET, JSON_LINES, MODEL, ONE, parse_alphabet
 from handread.cli.progress import counting
 from handread.cli.scaling import ScaleOptions, read_into
 from handread.data.order import natural
@@ -32,18 +32,12 @@ _AHEAD = 4
 
 @click.command("read", epilog="Example: handread read form.png photos/ --alphabet digits --json")
 @click.argument("paths", nargs=-1, required=True, metavar="[PICTURE | FOLDER | -]...")
-@click.option(
-    "--alphabet",
-    metavar="NAME|CHARACTERS",
-    help="What the pictures may hold: digits, upper, lower, letters, alphanumeric, hex, or the characters.",
-)
-@click.option("--one", is_flag=True, help="Each picture holds exactly one character.")
+@ALPHABET
+@ONE
 @click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="Candidates a character.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a picture and line.")
+@JSON_LINES
 @click.option("--strict", is_flag=True, help="Put U+FFFD where a character is refused.")
-@click.option(
-    "--model", default="handread", show_default=True, metavar="NAME|FILE|RUN", help="A shipped model or a file."
-)
+@MODEL
 @click.option(
     "--out", metavar="FOLDER|URL", help="Write what is read into Parquet files here, for millions of pictures."
 )
@@ -78,8 +72,8 @@ def command(
     options.check(top=context.get_parameter_source("top") is not click.core.ParameterSource.DEFAULT)
     if options.out is not None:
         return read_into(paths, options, alphabet=alphabet, one=one, strict=strict, model=model, as_json=as_json)
+    from handread.answer import as_row
     from handread.recognizer import Recognizer
-    from handread.rows import as_row
 
     reader = Recognizer(model)
     wanted = reader.alphabet if alphabet is None else parse_alphabet(alphabet)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from handread.cli.alphabets import parse_alphabet
 from handread.cli.extras import require
+from handread.cli.options import parse_alphabet
 from handread.cli.progress import counting
 from handread.errors import ConfigError
 

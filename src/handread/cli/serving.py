@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from handread.cli.extras import require
+from handread.cli.options import MODEL
 
 
 @click.command("serve", epilog="Example: handread serve --port 8080 --max-upload 30 --rate 20")
@@ -16,9 +17,7 @@ from handread.cli.extras import require
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port; 0 takes a free one."
 )
-@click.option(
-    "--model", default="handread", show_default=True, metavar="NAME|FILE|RUN", help="A shipped model or a file."
-)
+@MODEL
 @click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes.")
 @click.option("--max-upload", type=float, default=20.0, show_default=True, metavar="MB", help="Largest request.")
 @click.option(

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from handread.cli.alphabets import parse_alphabet
+from handread.cli.options import SKIP_BROKEN, SPLIT, parse_alphabet, tell_skipped
 from handread.cli.progress import counting
-from handread.cli.skipping import tell_skipped
 
 if TYPE_CHECKING:
     from handread.evaluation.submission import Submission
@@ -25,9 +24,9 @@ _SHOWN = 5
     "--out", default="submission.csv", show_default=True, metavar="FILE", type=click.Path(path_type=Path),
     help="Write the table here; an older one is replaced when the new one is whole.",
 )  # fmt: skip
-@click.option("--split", metavar="NAME", help="train, validation or test, where the data has splits.")
+@SPLIT
 @click.option("--alphabet", default="digits", show_default=True, metavar="NAME|CHARACTERS", help="Answers allowed.")
-@click.option("--skip-broken", is_flag=True, help="Leave out pictures that cannot be read, and name them.")
+@SKIP_BROKEN
 def command(model: str, data: str, out: Path, split: str | None, alphabet: str, skip_broken: bool) -> None:
     """Read unlabelled characters and write a submission.
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import click
 
 from handread.cli.extras import require
+from handread.cli.options import SKIP_BROKEN, tell_skipped
 from handread.cli.progress import counting
-from handread.cli.skipping import tell_skipped
 from handread.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _STOPS: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM)
 @click.option("--out", required=True, metavar="RUN", type=click.Path(path_type=Path), help="Folder of the run.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change an option of the recipe.")
 @click.option("--resume", is_flag=True, help="Go on where the run in RUN stopped.")
-@click.option("--skip-broken", is_flag=True, help="Leave out pictures that cannot be read, and name them.")
+@SKIP_BROKEN
 @click.option("--find-learning-rate", is_flag=True, help="Try learning rates, show the losses, train nothing.")
 @click.option("--tensorboard", is_flag=True, help="Write RUN/tensorboard too.")
 def command(

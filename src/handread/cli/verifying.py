@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from handread.cli.extras import require
+from handread.cli.options import JSON
 from handread.cli.progress import counting
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _WORDS = {True: "holds", False: "differs", None: "–"}
     "--epochs-only", "epochs", type=click.IntRange(0), metavar="N",
     help="Repeat the first N epochs only; 0 checks files and data and trains nothing.",
 )  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@JSON
 def command(run: Path, data: str | None, epochs: int | None, as_json: bool) -> int:
     """Repeat what a training run claims.
 

@@ -9,16 +9,17 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from handread.alphabet import NAMED
 from handread.data.images import LabelledImages
-from handread.data.reader import Progress
 
-Floats: TypeAlias = npt.NDArray[np.float64]
+if TYPE_CHECKING:
+    from handread.types import Doubles, Progress
+
 
 WHOLE_PICTURE = (0.0, 0.0, 1.0, 1.0)
 """The window of a frame that shows a picture as it is: so explored, a picture tells where its ink stands."""
@@ -88,9 +89,9 @@ class Exploration:
     """Groups of items with the very same image and different labels, constant ones aside."""
     near: tuple[NearPair, ...]
     """Nearly the same images with different labels, the nearest first."""
-    mean_image: Floats
+    mean_image: Doubles
     """float64 (H, W), 0..255."""
-    spread: Floats
+    spread: Doubles
     """float64 (H, W), standard deviation of each pixel."""
     reach: npt.NDArray[np.uint8]
     """uint8 (H, W), the most ink that any image has at each pixel."""

@@ -18,8 +18,9 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 import numpy.typing as npt
 
-from handread.data.arrays import alphabet_of_numbers, as_ink, emnist_part
+from handread.data.arrays import alphabet_of_numbers, as_ink
 from handread.data.bounds import MAX_ITEMS, believable
+from handread.data.emnist import emnist_part
 from handread.data.images import LabelledImages
 from handread.data.reader import ReadOptions, canonical_split, choose_split, name_of_set
 from handread.errors import DataError
@@ -79,7 +80,7 @@ def read_images(path: Path) -> npt.NDArray[np.uint8]:
     images = _load(path, rank=3).astype(np.uint8, copy=False)
     if not len(images):
         raise DataError(f"{path} holds no images; get the file again")
-    # As published, every image of EMNIST lies transposed (see arrays.EmnistPart).
+    # As published, every image of EMNIST lies transposed (`handread.data.emnist`).
     return images if emnist_part(path) is None else np.ascontiguousarray(images.transpose(0, 2, 1))
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from handread.data import catalog
 from handread.data.images import LabelledImages
-from handread.data.reader import Progress, ReadOptions, choose_split
+from handread.data.reader import ReadOptions, choose_split
 from handread.data.readers import read_path
 from handread.errors import DataError
 from handread.frame import DEFAULT_FRAME, Frame
 from handread.registry import unknown
+
+if TYPE_CHECKING:
+    from handread.types import Progress
 
 
 def load_data(

@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from handread.alphabet import NAMED
-from handread.data.arrays import alphabet_of_labels, alphabet_of_numbers, as_ink, emnist_part
+from handread.data.arrays import alphabet_of_labels, alphabet_of_numbers, as_ink
+from handread.data.emnist import emnist_part
 from handread.data.images import LabelledImages
 from handread.data.reader import ReadOptions, choose_split, name_of_set
 from handread.errors import DataError

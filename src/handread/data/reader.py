@@ -6,14 +6,14 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING
 
 from handread.data.images import LabelledImages
 from handread.errors import DataError
 from handread.frame import DEFAULT_FRAME, Frame
 
-Progress: TypeAlias = Callable[[int, int], None]
-"""Called with the number of pictures done and their total."""
+if TYPE_CHECKING:
+    from handread.types import Progress
 
 ALL = "all"
 """The split that means every split together."""

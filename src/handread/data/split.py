@@ -23,8 +23,7 @@ def split_off(data: LabelledImages, fraction: float, seed: int) -> tuple[Labelle
 
 def held_out(data: LabelledImages, fraction: float, seed: int) -> npt.NDArray[np.bool_]:
     """bool (N,): True for what `split_off` puts into the part; raises as it does."""
-    if not 0 < fraction < 1:
-        raise DataError(f"a part of {fraction} of {data.name} cannot be split off; choose between 0 and 1")
+    _check(data, fraction)
     random = np.random.default_rng(seed)
     known = np.zeros(len(data), np.bool_) if data.writers is None else data.writers >= 0
     chosen = np.zeros(len(data), np.bool_)
@@ -33,10 +32,7 @@ def held_out(data: LabelledImages, fraction: float, seed: int) -> npt.NDArray[np
     chosen[~known] = _stratified(data.labels[~known], fraction, random)
     if not chosen.any() or chosen.all():
         people = "" if data.writers is None else f" by {len(np.unique(data.writers[known]))} known writers"
-        raise DataError(
-            f"{data.name} has {len(data)} items{people}, too few to split off {fraction}; "
-            "choose another fraction or give a validation set of its own"
-        )
+        raise _too_few(data, fraction, people)
     return chosen
 
 
@@ -46,15 +42,23 @@ def last(data: LabelledImages, fraction: float) -> npt.NDArray[np.bool_]:
     This is what Keras' ``validation_split`` does; where the data is sorted by class or writer it judges by some of them
     only.
     """
-    if not 0 < fraction < 1:
-        raise DataError(f"a part of {fraction} of {data.name} cannot be split off; choose between 0 and 1")
+    _check(data, fraction)
     kept = len(data) - round(fraction * len(data))
     if kept in (0, len(data)):
-        raise DataError(
-            f"{data.name} has {len(data)} items, too few to split off {fraction}; "
-            "choose another fraction or give a validation set of its own"
-        )
+        raise _too_few(data, fraction)
     return np.arange(len(data)) >= kept
+
+
+def _check(data: LabelledImages, fraction: float) -> None:
+    if not 0 < fraction < 1:
+        raise DataError(f"a part of {fraction} of {data.name} cannot be split off; choose between 0 and 1")
+
+
+def _too_few(data: LabelledImages, fraction: float, people: str = "") -> DataError:
+    return DataError(
+        f"{data.name} has {len(data)} items{people}, too few to split off {fraction}; "
+        "choose another fraction or give a validation set of its own"
+    )
 
 
 def _stratified(labels: npt.NDArray[np.int64], fraction: float, random: np.random.Generator) -> npt.NDArray[np.bool_]:

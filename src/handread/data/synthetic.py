@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -22,9 +22,13 @@ from handread.imaging.draw import Pen, PenKind, draw_character, draw_skeleton, d
 from handread.imaging.strokes import CHARACTERS
 from handread.registry import Registry
 
-InkImage = npt.NDArray[np.uint8]
-Maker = Callable[[np.random.Generator, int], InkImage]
-"""Draws one ink image, uint8 (size, size), that is no character."""
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from handread.types import InkImage, Random
+
+    Maker = Callable[[Random, int], InkImage]
+    """Draws one ink image, uint8 (size, size), that is no character."""
 
 NON_CHARACTERS: Registry[Maker] = Registry("kind of non-character")
 """What is no character, by kind; `non_characters` draws every kind, by the shares of `SHARES`."""
@@ -85,7 +89,7 @@ def non_characters(n: int, *, seed: int, size: int = 64) -> npt.NDArray[np.uint8
     return images
 
 
-def random_pen(rng: np.random.Generator, size: int) -> Pen:
+def random_pen(rng: Random, size: int) -> Pen:
     """A pen as people hold them, for characters about `size` (16 to 1024) pixels high."""
     kinds: tuple[PenKind, ...] = ("ballpoint", "pencil", "felt")
     return Pen(
@@ -100,7 +104,7 @@ def random_pen(rng: np.random.Generator, size: int) -> Pen:
 
 
 @NON_CHARACTERS.register("specks")
-def _specks(rng: np.random.Generator, size: int) -> InkImage:
+def _specks(rng: Random, size: int) -> InkImage:
     ink = _blank(size)
     for x, y in rng.uniform(0.05, 0.95, (int(rng.integers(1, 9)), 2)) * size:
         _disc(ink, x, y, size * rng.uniform(0.006, 0.025), int(rng.integers(90, 256)))
@@ -108,7 +112,7 @@ def _specks(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @NON_CHARACTERS.register("dot")
-def _dot(rng: np.random.Generator, size: int) -> InkImage:
+def _dot(rng: Random, size: int) -> InkImage:
     ink = _blank(size)
     x, y = rng.uniform(0.3, 0.7, 2) * size
     _disc(ink, x, y, size * rng.uniform(0.03, 0.2), int(rng.integers(150, 256)))
@@ -116,7 +120,7 @@ def _dot(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @NON_CHARACTERS.register("noise")
-def _noise(rng: np.random.Generator, size: int) -> InkImage:
+def _noise(rng: Random, size: int) -> InkImage:
     cells = max(4, int(size * rng.uniform(0.15, 1)))
     grain = cv2.resize(rng.random((cells, cells), np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
     level = rng.uniform(0.35, 0.85)
@@ -124,7 +128,7 @@ def _noise(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @NON_CHARACTERS.register("blot")
-def _blot(rng: np.random.Generator, size: int) -> InkImage:
+def _blot(rng: Random, size: int) -> InkImage:
     cells = int(rng.integers(4, 9))
     hills = cv2.resize(rng.random((cells, cells), np.float32), (size, size), interpolation=cv2.INTER_CUBIC)
     y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j].astype(np.float32)
@@ -135,7 +139,7 @@ def _blot(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @NON_CHARACTERS.register("pattern")
-def _pattern(rng: np.random.Generator, size: int) -> InkImage:
+def _pattern(rng: Random, size: int) -> InkImage:
     y, x = np.mgrid[0:size, 0:size].astype(np.float32) / size
     waves = rng.uniform(3, 9)
     angle = rng.uniform(0, math.pi)
@@ -148,7 +152,7 @@ def _pattern(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @NON_CHARACTERS.register("line")
-def _line(rng: np.random.Generator, size: int) -> InkImage:
+def _line(rng: Random, size: int) -> InkImage:
     # 40 degrees or more from upright, a leaning 1 or l is never that far over; side by side, never crossed
     lean = rng.uniform(40, 140)
     gap = rng.uniform(0.15, 0.4) * np.array([math.cos(math.radians(lean)), math.sin(math.radians(lean))])
@@ -157,7 +161,7 @@ def _line(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @NON_CHARACTERS.register("curve")
-def _curve(rng: np.random.Generator, size: int) -> InkImage:
+def _curve(rng: Random, size: int) -> InkImage:
     t = np.linspace(0, 1, 60)
     if rng.random() < 0.4:  # a shallow bow; a deep one is a c or u
         path = np.stack([t, rng.choice([-1, 1]) * rng.uniform(0.08, 0.2) * np.sin(math.pi * t)], 1)
@@ -168,7 +172,7 @@ def _curve(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @NON_CHARACTERS.register("rim")
-def _rim(rng: np.random.Generator, size: int) -> InkImage:
+def _rim(rng: Random, size: int) -> InkImage:
     """Sides and corners of a printed box around an empty middle; never one upright, L, U or 7 alone."""
     left, top = rng.uniform(0.02, 0.15, 2)
     right, bottom = rng.uniform(0.85, 0.98, 2)
@@ -199,7 +203,7 @@ def _rim(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @NON_CHARACTERS.register("hatching")
-def _hatching(rng: np.random.Generator, size: int) -> InkImage:
+def _hatching(rng: Random, size: int) -> InkImage:
     angle = float(rng.uniform(0, 180))
     paths = []
     for turn in (0.0, 90.0) if rng.random() < 0.6 else (0.0,):
@@ -210,7 +214,7 @@ def _hatching(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @NON_CHARACTERS.register("zigzag")
-def _zigzag(rng: np.random.Generator, size: int) -> InkImage:
+def _zigzag(rng: Random, size: int) -> InkImage:
     turns = int(rng.integers(8, 17))
     x = np.linspace(0, 1, turns)
     y = np.where(np.arange(turns) % 2, 0.5, -0.5) * rng.uniform(0.3, 1) + rng.normal(0, 0.06, turns)
@@ -218,7 +222,7 @@ def _zigzag(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @NON_CHARACTERS.register("spiral")
-def _spiral(rng: np.random.Generator, size: int) -> InkImage:
+def _spiral(rng: Random, size: int) -> InkImage:
     turns = rng.uniform(2.6, 5)
     t = np.linspace(0, 1, 140)
     angle = 2 * math.pi * turns * t * rng.choice([-1, 1]) + rng.uniform(0, 6)
@@ -227,14 +231,14 @@ def _spiral(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @NON_CHARACTERS.register("scribble")
-def _scribble(rng: np.random.Generator, size: int) -> InkImage:
+def _scribble(rng: Random, size: int) -> InkImage:
     count = int(rng.integers(13, 28))
     corners = rng.random((count, 2)) * (1, rng.uniform(0.5, 1.4))
     return _stroked([_smooth(corners) if rng.random() < 0.75 else corners], rng, size, thin=True)
 
 
 @NON_CHARACTERS.register("scratched out")
-def _scratched(rng: np.random.Generator, size: int) -> InkImage:
+def _scratched(rng: Random, size: int) -> InkImage:
     below = _character(rng.choice(list(_BULKY)), rng, size)
     turns = int(rng.integers(7, 15))
     x = np.linspace(0, 1, turns) + rng.normal(0, 0.03, turns)
@@ -245,22 +249,22 @@ def _scratched(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @NON_CHARACTERS.register("shape")
-def _shape(rng: np.random.Generator, size: int) -> InkImage:
+def _shape(rng: Random, size: int) -> InkImage:
     return _skeleton(SHAPES, rng, size)
 
 
 @NON_CHARACTERS.register("sign")
-def _sign(rng: np.random.Generator, size: int) -> InkImage:
+def _sign(rng: Random, size: int) -> InkImage:
     return _skeleton(SIGNS, rng, size, lean=0.3)
 
 
 @NON_CHARACTERS.register("foreign")
-def _foreign(rng: np.random.Generator, size: int) -> InkImage:
+def _foreign(rng: Random, size: int) -> InkImage:
     return _skeleton(LETTERS, rng, size)
 
 
 @NON_CHARACTERS.register("invented")
-def _invented(rng: np.random.Generator, size: int) -> InkImage:
+def _invented(rng: Random, size: int) -> InkImage:
     """Five to nine different strokes between the points of a grid, mostly joined: a sign of no script."""
     columns, rows = int(rng.integers(2, 4)), int(rng.integers(3, 5))
     grid = np.stack(np.meshgrid(np.linspace(0, 0.7, columns), np.linspace(0, 1, rows)), -1).reshape(-1, 2)
@@ -287,7 +291,7 @@ def _invented(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @NON_CHARACTERS.register("beside")
-def _beside(rng: np.random.Generator, size: int) -> InkImage:
+def _beside(rng: Random, size: int) -> InkImage:
     """Two or three characters in one frame."""
     pen = random_pen(rng, size)
     pieces = [
@@ -299,7 +303,7 @@ def _beside(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @NON_CHARACTERS.register("overlaid")
-def _overlaid(rng: np.random.Generator, size: int) -> InkImage:
+def _overlaid(rng: Random, size: int) -> InkImage:
     """Two characters written over each other, well apart so that one does not hide in the other."""
     first, second = rng.choice(list(_BULKY), 2, replace=False)
     ink = np.zeros((2 * size, 2 * size), np.uint8)
@@ -313,7 +317,7 @@ def _overlaid(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @NON_CHARACTERS.register("neighbours")
-def _neighbours(rng: np.random.Generator, size: int) -> InkImage:
+def _neighbours(rng: Random, size: int) -> InkImage:
     """What the characters on both sides leave at the rims of a frame whose middle is empty."""
     ink = _blank(size)
     for left in (True, False):
@@ -327,7 +331,7 @@ def _neighbours(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @NON_CHARACTERS.register("line above")
-def _line_above(rng: np.random.Generator, size: int) -> InkImage:
+def _line_above(rng: Random, size: int) -> InkImage:
     """The feet of the line above, or the heads of the line below, cut off by the frame."""
     pen = random_pen(rng, size)
     pieces = [
@@ -354,12 +358,12 @@ def _disc(ink: InkImage, x: float, y: float, radius: float, tone: int) -> None:
     cv2.circle(ink, centre, max(8, round(radius * 16)), tone, -1, cv2.LINE_AA, 4)
 
 
-def _character(character: str, rng: np.random.Generator, size: int) -> InkImage:
+def _character(character: str, rng: Random, size: int) -> InkImage:
     ink = draw_character(character, height_px=size, pen=random_pen(rng, size), rng=rng)
     return _placed(ink, size, rng, share=(0.7, 0.95))
 
 
-def _skeleton(source: dict[str, str], rng: np.random.Generator, size: int, *, lean: float = 1.0) -> InkImage:
+def _skeleton(source: dict[str, str], rng: Random, size: int, *, lean: float = 1.0) -> InkImage:
     names = list(source)
     pen = random_pen(rng, size)
     pen = Pen(
@@ -372,7 +376,7 @@ def _skeleton(source: dict[str, str], rng: np.random.Generator, size: int, *, le
 
 def _stroked(
     paths: list[npt.NDArray[np.float64]],
-    rng: np.random.Generator,
+    rng: Random,
     size: int,
     *,
     thin: bool = False,
@@ -385,7 +389,7 @@ def _stroked(
     return _placed(_cut(faint), size, rng, share=share)
 
 
-def _bar(rng: np.random.Generator, degrees_from_upright: float) -> npt.NDArray[np.float64]:
+def _bar(rng: Random, degrees_from_upright: float) -> npt.NDArray[np.float64]:
     angle = math.radians(degrees_from_upright)
     t = np.linspace(0, rng.uniform(0.6, 1), 12)
     return np.stack([t * math.sin(angle), -t * math.cos(angle)], 1)
@@ -404,7 +408,7 @@ def _smooth(corners: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return corners
 
 
-def _row(pieces: list[InkImage], gap: float, size: int, rng: np.random.Generator) -> InkImage:
+def _row(pieces: list[InkImage], gap: float, size: int, rng: Random) -> InkImage:
     """Pieces side by side on one line, fitted into the frame."""
     starts, x = [], 0.0
     for piece in pieces:
@@ -425,7 +429,7 @@ def _cut(ink: InkImage) -> InkImage:
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def _placed(ink: InkImage, size: int, rng: np.random.Generator, *, share: tuple[float, float]) -> InkImage:
+def _placed(ink: InkImage, size: int, rng: Random, *, share: tuple[float, float]) -> InkImage:
     """Scale so that the longer side fills a share of the frame, and set it down near the middle."""
     scale = rng.uniform(*share) * size / max(ink.shape)
     width, height = (max(1, min(size, round(side * scale))) for side in ink.shape[::-1])

@@ -11,16 +11,21 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from handread.data import archive, catalog, idx, npz, pictures, pixels
-from handread.data.arrays import as_ink, emnist_part
+from handread.data.arrays import as_ink
+from handread.data.emnist import emnist_part
 from handread.data.load import load_data
-from handread.data.reader import Progress, ReadOptions, canonical_split, name_of_set, split_of_path
+from handread.data.reader import ReadOptions, canonical_split, name_of_set, split_of_path
 from handread.errors import DataError
 from handread.frame import DEFAULT_FRAME, Frame
+
+if TYPE_CHECKING:
+    from handread.types import Progress
 
 _DEEPEST = 3
 

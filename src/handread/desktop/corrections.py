@@ -1,27 +1,21 @@
-"""Corrections on disk: single characters as pictures, and a list that says what each is.
+"""Corrections made in the window: what is said of a character of a picture, wherever it is said again.
 
-    FOLDER/labels.csv       image,label
-    FOLDER/images/*.png
-
-`handread.load_data` reads the folder as it is. A list rather than class folders, because many file systems take
-``a`` and ``A`` for one name. A picture's name holds a digest of the picture it was cut from and its place there, so
-that labelling the same character again replaces what was said before.
+A picture's name holds a digest of the picture it was cut from and its place there, so that labelling the same
+character again replaces what was said before. `handread.data.corrections` says what lies on disk.
 """
 
 from __future__ import annotations
 
-import csv
 import io
 import re
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handread.data.alone import alone_in
 from handread.data.atomic import write_atomic
+from handread.data.corrections import LIST, CorrectionList
 from handread.desktop.view import overlap
 from handread.errors import DataError
 from handread.types import Box
@@ -29,11 +23,10 @@ from handread.types import Box
 if TYPE_CHECKING:
     from handread.types import GrayImage
 
-LIST, IMAGES = "labels.csv", "images"
+IMAGES = "images"
 DIGEST = 12
 """Hexadecimal places of a picture's digest."""
 
-_HEADER = ["image", "label"]
 _NAME = re.compile(rf"(?:^|-)([0-9a-f]{{{DIGEST}}})-(\d+)-(\d+)-(\d+)-(\d+)\.png$")
 _SAME = 0.5
 """Boxes of one picture that overlap by this much are the same character."""
@@ -68,6 +61,7 @@ class Corrections:
     def __init__(self, folder: str | Path) -> None:
         """Read what is there. Raises `DataError` for a folder that holds something else."""
         self.folder = Path(folder)
+        self._list = CorrectionList(self.folder, ("image", "label"))
         self._keep(self._read())
 
     def __len__(self) -> int:
@@ -91,7 +85,7 @@ class Corrections:
             raise DataError(
                 f"cannot make the folder {self.folder}: {error.strerror}; choose another with --corrections"
             ) from None
-        with self._alone():
+        with self._list.alone():
             kept, _ = self._without(origin)
             row = _Row(f"{IMAGES}/{_file_name(origin)}", label)
             write_atomic(self.folder / row.image, _png(picture))
@@ -100,7 +94,7 @@ class Corrections:
 
     def remove(self, origin: Origin) -> bool:
         """Take back what was said of a character; False when nothing was. Raises `DataError` as `save` does."""
-        with self._alone():
+        with self._list.alone():
             kept, removed = self._without(origin)
             if removed:
                 self._write(kept)
@@ -109,28 +103,15 @@ class Corrections:
 
     def relabel(self, origin: Origin, label: str) -> None:
         """Say something else of a character whose picture is there already. Raises `DataError` as `save` does."""
-        with self._alone():
+        with self._list.alone():
             self._write([replace(row, label=label) if row.is_of(origin) else row for row in self._read()])
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One window at a time: what two of them write at once would otherwise be lost in one of them."""
-        with ExitStack() as stack:
-            # where the folder is gone, the writing says so
-            with suppress(OSError):
-                stack.enter_context(alone_in(self.folder))
-            yield
 
     def _without(self, origin: Origin) -> tuple[list[_Row], list[_Row]]:
         rows = self._read()  # another window may have written meanwhile
         return [row for row in rows if not row.is_of(origin)], [row for row in rows if row.is_of(origin)]
 
     def _write(self, rows: list[_Row]) -> None:
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(_HEADER)
-        writer.writerows([row.image, row.label] for row in rows)
-        write_atomic(self.folder / LIST, text.getvalue().encode())
+        self._list.write((row.image, row.label) for row in rows)
         self._keep(rows)
 
     def _keep(self, rows: list[_Row]) -> None:
@@ -150,18 +131,10 @@ class Corrections:
                     path.unlink()
 
     def _read(self) -> list[_Row]:
-        file = self.folder / LIST
-        try:
-            if not file.exists():
-                self._check_free()
-                return []
-            with open(file, newline="", encoding="utf-8-sig") as stream:
-                rows = [row for row in csv.reader(stream, strict=True) if row]
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise DataError(f"{file} cannot be read ({error}); repair it or choose another folder") from None
-        if not rows or rows[0] != _HEADER or any(len(row) != len(_HEADER) for row in rows):
-            raise DataError(f"{file} is no list with the columns image,label; choose another folder for corrections")
-        return [_Row(*row) for row in rows[1:]]
+        rows = self._list.read()
+        if not rows and not self._list.file.exists():
+            self._check_free()
+        return [_Row(*row) for row in rows]
 
     def _check_free(self) -> None:
         """Beside other data, a list of corrections would hide that data from whoever loads the folder."""
@@ -169,7 +142,10 @@ class Corrections:
             return
         if not self.folder.is_dir():
             raise DataError(f"{self.folder} is a file, not a folder; choose another name for corrections")
-        foreign = [f.name for f in self.folder.iterdir() if not f.name.startswith(".") and f.name != IMAGES]
+        try:
+            foreign = [f.name for f in self.folder.iterdir() if not f.name.startswith(".") and f.name != IMAGES]
+        except OSError as error:
+            raise DataError(f"{self.folder} cannot be read ({error}); choose another folder for corrections") from None
         if foreign:
             raise DataError(
                 f"{self.folder} holds {sorted(foreign)[0]} and no {LIST}; choose a new or empty folder for corrections"

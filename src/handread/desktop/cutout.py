@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from handread.desktop.view import clamped
+from handread.imaging.shrink import shrunk_to
 
 if TYPE_CHECKING:
     from handread.types import Box, GrayImage
@@ -79,8 +80,4 @@ def _paper(gray: GrayImage, paper: np.ndarray[tuple[int, ...], np.dtype[np.bool_
 
 
 def _limited(gray: GrayImage) -> GrayImage:
-    factor = max(gray.shape) / LARGEST_SIDE
-    if factor <= 1:
-        return np.ascontiguousarray(gray)
-    size = (max(1, round(gray.shape[1] / factor)), max(1, round(gray.shape[0] / factor)))
-    return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return np.ascontiguousarray(shrunk_to(gray, LARGEST_SIDE, least=1))

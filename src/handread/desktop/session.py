@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handread.alphabet import NAMED, Alphabet
-from handread.cli.alphabets import parse_alphabet
 from handread.cli.examples import shade
+from handread.cli.options import parse_alphabet
 from handread.cli.reading import expand
 from handread.desktop.corrections import Corrections, Origin
 from handread.desktop.cutout import cut_out

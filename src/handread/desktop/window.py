@@ -18,7 +18,7 @@ from handread.desktop.panel import Panel
 from handread.desktop.session import Session
 from handread.desktop.strip import Strip
 from handread.desktop.theme import SMALLEST, Skin, restyle_popdown
-from handread.errors import HandreadError
+from handread.errors import HandreadError, bug
 from handread.imaging.read import SUFFIXES
 from handread.types import Box
 
@@ -227,8 +227,7 @@ class Window:
         """A bug costs one action, not the window."""
         if os.environ.get("HANDREAD_DEBUG", "0") not in ("", "0"):
             traceback.print_exception(kind, error, trace)
-        what = " ".join(f"{kind.__name__}: {error}".split())
-        self.tell(f"this is a bug in Handread ({what}); please report it with what was done", wrong=True)
+        self.tell(bug(error, "with what was done"), wrong=True)
 
     def _place_panes(self, *, several: bool, characters: bool) -> None:
         if several:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from handread.decode import reading_from
 from handread.desktop.look import Look, load_look, part_at_full_size, thumbnail
-from handread.errors import HandreadError
+from handread.errors import HandreadError, bug
 from handread.types import Box, Reading
 
 if TYPE_CHECKING:
@@ -60,8 +60,7 @@ def work(reader: Recognizer, job: Job) -> Outcome:
     except HandreadError as error:
         return Outcome(job, error=str(error))
     except Exception as error:  # one odd picture must not take the window with it
-        what = " ".join(f"{type(error).__name__}: {error}".split())
-        return Outcome(job, error=f"{job.path.name} met a bug in Handread ({what}); please report it")
+        return Outcome(job, error=f"{job.path.name}: {bug(error, 'with the picture')}")
 
 
 def _read(reader: Recognizer, job: Job, look: Look) -> Reading:

@@ -25,12 +25,12 @@ from handread.alphabet import Alphabet
 from handread.errors import DataError
 from handread.evaluation import metrics
 from handread.evaluation.crossvalidation import FOLDS, REPEATS, out_of_fold
-from handread.evaluation.gradients import gradient_features
+from handread.evaluation.outlines import gradient_features
 
 if TYPE_CHECKING:
     from handread.data.images import LabelledImages
-    from handread.data.reader import Progress
     from handread.evaluation.report import Scorer
+    from handread.types import Progress
 
 Logs = npt.NDArray[np.float32]
 

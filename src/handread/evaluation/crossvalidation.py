@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from handread.data.reader import Progress
 from handread.errors import DataError
 
-Floats = npt.NDArray[np.float32]
-Labels = npt.NDArray[np.int64]
+if TYPE_CHECKING:
+    from handread.types import Floats, Labels, Progress, Random
+
 
 FOLDS = 10
 REPEATS = 4
@@ -55,7 +55,7 @@ def out_of_fold(
     return scores
 
 
-def stratified_folds(labels: Labels, folds: int, random: np.random.Generator) -> Labels:
+def stratified_folds(labels: Labels, folds: int, random: Random) -> Labels:
     """The fold, 0 to folds - 1, of every item: each class is dealt out evenly, in random order."""
     order = random.permutation(len(labels))
     order = order[np.argsort(labels[order], kind="stable")]
@@ -73,7 +73,7 @@ class _Lift:
     phases: Floats
 
     @classmethod
-    def drawn(cls, features: Floats, random: np.random.Generator) -> _Lift:
+    def drawn(cls, features: Floats, random: Random) -> _Lift:
         """As wide a kernel as the items lie apart: its variance is half the median of their squared distances."""
         first, second = random.integers(0, len(features), (2, _PAIRS))
         apart = ((features[first] - features[second]) ** 2).sum(axis=1)
@@ -96,9 +96,7 @@ class _Lift:
         return lifted
 
 
-def _one_pass(
-    features: Floats, labels: Labels, classes: int, random: np.random.Generator
-) -> Iterator[tuple[Labels, Floats]]:
+def _one_pass(features: Floats, labels: Labels, classes: int, random: Random) -> Iterator[tuple[Labels, Floats]]:
     # (rows, scores float32 (rows, classes)) of every fold.
     lift = _Lift.drawn(features, random)
     fold = stratified_folds(labels, FOLDS, random)

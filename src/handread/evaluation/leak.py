@@ -25,7 +25,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,8 +38,10 @@ from handread.errors import DataError
 from handread.evaluation.metrics import wilson_interval
 from handread.frame import Frame
 
+if TYPE_CHECKING:
+    from handread.types import ModelInput
+
 Hashes = npt.NDArray[np.uint64]
-Inputs = npt.NDArray[np.uint8]
 
 FILE = "seen.npz"
 """Name of the list in a run folder."""
@@ -125,7 +127,7 @@ class SeenList:
         return Seen(self.count, images, looks, self.complete)
 
 
-def seen_list(images: Inputs, rows: npt.NDArray[np.int64] | None = None) -> SeenList:
+def seen_list(images: ModelInput, rows: npt.NDArray[np.int64] | None = None) -> SeenList:
     """The list of network inputs, uint8 (N, 1, height, width), or of the given `rows` of them; not of blank ones.
 
     `images` may be one of `handread.training.stored`: some megabytes of it are asked for at a time.
@@ -150,7 +152,7 @@ def joined_sketch(first: Seen | None, second: Seen | None) -> Seen | None:
     return Seen(first.count + second.count, images, looks, complete=first.complete and second.complete)
 
 
-def image_hashes(images: Inputs) -> Hashes:
+def image_hashes(images: ModelInput) -> Hashes:
     """uint64 (N,): BLAKE2b of each image's pixels; 0 for one without ink."""
     found = np.zeros(len(images), np.uint64)
     for place, image in enumerate(np.ascontiguousarray(images)):
@@ -159,7 +161,7 @@ def image_hashes(images: Inputs) -> Hashes:
     return found
 
 
-def look_hashes(images: Inputs, *, turned: int = 0) -> Hashes:
+def look_hashes(images: ModelInput, *, turned: int = 0) -> Hashes:
     """uint64 (N, 2 ** turned): the look of each image first, then those with its least certain frequencies turned.
 
     0 for an image without ink and for a bar, which say nothing of who drew them.
@@ -300,7 +302,7 @@ def list_beside(model: Path, seen: Seen | None) -> SeenList | None:
     return found if found.sketch() == seen else None
 
 
-def _parts(data: LabelledImages, frame: Frame) -> Iterator[Inputs]:
+def _parts(data: LabelledImages, frame: Frame) -> Iterator[ModelInput]:
     """The items as network inputs, uint8 (N, height, width), some at a time."""
     from handread.imaging.glyph import normalise  # OpenCV, only where it is needed
 
@@ -504,7 +506,7 @@ def _words(count: int) -> Hashes:
     return np.array([int.from_bytes(word, "little") for word in made], dtype=np.uint64)
 
 
-def _bars(images: Inputs) -> npt.NDArray[np.bool_]:
+def _bars(images: ModelInput) -> npt.NDArray[np.bool_]:
     """bool (N,): images (N, height, width) of hardly more than an upright stroke, or of nothing."""
     inked = images > _CLEAR
     tall = inked.any(axis=2).sum(axis=1)

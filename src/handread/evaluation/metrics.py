@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,9 @@ import numpy.typing as npt
 from handread.alphabet import Alphabet
 from handread.errors import DataError
 
-Labels = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.floating[Any]]
+if TYPE_CHECKING:
+    from handread.types import Labels, Reals
+
 
 CASE_GROUPS: tuple[str, ...] = tuple(c + c.upper() for c in "abcdefghijklmnopqrstuvwxyz")
 """Characters that are one when case does not count."""
@@ -54,7 +55,7 @@ def wilson_interval(correct: int, count: int, *, confidence: float = 0.95) -> tu
     return low, high
 
 
-def top_k(labels: Labels, probabilities: Floats, k: int) -> float:
+def top_k(labels: Labels, probabilities: Reals, k: int) -> float:
     """Fraction of items whose label is among the `k` most probable classes; 1 for an alphabet of at most k.
 
     Of equally probable classes the lower index goes first, as in `argmax`, so that top 1 is the accuracy.
@@ -96,7 +97,7 @@ def merged(labels: Labels, predicted: Labels, alphabet: Alphabet) -> float:
     return grouped_accuracy(labels, predicted, alphabet, MERGED_GROUPS)
 
 
-def negative_log_likelihood(labels: Labels, probabilities: Floats) -> float:
+def negative_log_likelihood(labels: Labels, probabilities: Reals) -> float:
     """Mean of -ln p(label) in nats; a probability of 0 counts as 1e-12."""
     _same_length(labels, probabilities)
     own = probabilities[np.arange(len(labels)), labels].astype(np.float64)
@@ -122,7 +123,7 @@ class Reliability:
         return float((gap * self.count[filled]).sum() / self.count.sum())
 
 
-def reliability(labels: Labels, probabilities: Floats, *, bins: int = 15) -> Reliability:
+def reliability(labels: Labels, probabilities: Reals, *, bins: int = 15) -> Reliability:
     """How often the reader is right where it is sure by so much (reliability diagram, DeGroot and Fienberg 1983)."""
     _same_length(labels, probabilities)
     if bins < 1:
@@ -138,7 +139,7 @@ def reliability(labels: Labels, probabilities: Floats, *, bins: int = 15) -> Rel
     return Reliability(count.astype(np.int64), np.where(count > 0, mean, middle), share)
 
 
-def expected_calibration_error(labels: Labels, probabilities: Floats, *, bins: int = 15) -> float:
+def expected_calibration_error(labels: Labels, probabilities: Reals, *, bins: int = 15) -> float:
     """Gap between confidence and accuracy, averaged over equal-width bins of confidence by their items.
 
     Naeini, Cooper, Hauskrecht 2015 (AAAI); with 15 bins as in Guo et al. 2017 (arXiv 1706.04599).
@@ -190,7 +191,7 @@ def per_class(confusion: npt.ArrayLike, characters: str) -> tuple[ClassFigures, 
     )
 
 
-def wrongness(labels: Labels, probabilities: Floats) -> npt.NDArray[np.float64]:
+def wrongness(labels: Labels, probabilities: Reals) -> npt.NDArray[np.float64]:
     """float64 (N,): probability of the answer given less the probability of the label; 0 where it is right.
 
     The larger, the surer the reader was of what is wrong: by it the worst errors are ranked.
@@ -200,7 +201,7 @@ def wrongness(labels: Labels, probabilities: Floats) -> npt.NDArray[np.float64]:
     return np.asarray(probabilities.max(axis=1).astype(np.float64) - own, dtype=np.float64)
 
 
-def label_suspects(labels: Labels, probabilities: Floats, same: npt.NDArray[np.bool_] | None = None) -> Labels:
+def label_suspects(labels: Labels, probabilities: Reals, same: npt.NDArray[np.bool_] | None = None) -> Labels:
     """Places of items whose label looks wrong, the most suspect first, int64 (S,).
 
     Confident learning (Northcutt, Jiang, Chuang 2021, JAIR 70): an item is suspect when another class reaches
@@ -240,7 +241,7 @@ class RiskCoverage:
         return float(self.risk[min(place, len(self.risk) - 1)])
 
 
-def risk_coverage(correct: npt.NDArray[np.bool_], confidence: Floats) -> RiskCoverage:
+def risk_coverage(correct: npt.NDArray[np.bool_], confidence: Reals) -> RiskCoverage:
     """Risk-coverage curve of a reader that refuses below a confidence (El-Yaniv and Wiener 2010, JMLR 11).
 
     `correct` is bool (N,). Items of equal confidence are answered or refused together.
@@ -254,7 +255,7 @@ def risk_coverage(correct: npt.NDArray[np.bool_], confidence: Floats) -> RiskCov
     return RiskCoverage(answered / len(correct), wrong / answered)
 
 
-def auroc(positive: Floats, negative: Floats) -> float:
+def auroc(positive: Reals, negative: Reals) -> float:
     """Probability that a positive's score is above a negative's, ties half (Hanley and McNeil 1982).
 
     Area under the ROC curve, from ranks: 0.5 tells nothing, 1 tells them apart.

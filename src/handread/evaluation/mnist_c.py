@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -19,10 +19,8 @@ import numpy.typing as npt
 from handread.evaluation.corruption import Change, corruption
 
 if TYPE_CHECKING:
-    from handread.types import UInt8Array
+    from handread.types import Doubles, Random, UInt8Array
 
-Floats: TypeAlias = npt.NDArray[np.float64]
-Random: TypeAlias = np.random.Generator
 
 _SIDE = 28
 _FOG_MAP = 256
@@ -43,7 +41,7 @@ def _unit(images: UInt8Array) -> float:
     return float(min(images.shape[1:]) / _SIDE)
 
 
-def _sign(count: int, random: Random) -> Floats:
+def _sign(count: int, random: Random) -> Doubles:
     return np.where(random.random(count) < 0.5, -1.0, 1.0)
 
 
@@ -86,7 +84,7 @@ def glass_blur(images: UInt8Array, strength: int, random: Random) -> UInt8Array:
     return _bytes(_blurred(shaken, sigma * unit))
 
 
-def _blurred(values: Floats, sigma: float) -> Floats:
+def _blurred(values: Doubles, sigma: float) -> Doubles:
     return np.stack([cv2.GaussianBlur(one, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE) for one in values])
 
 
@@ -113,7 +111,7 @@ def _trail(sigma: float, angle: float) -> npt.NDArray[np.float32]:
     return np.asarray(kernel / kernel.sum(), dtype=np.float32)
 
 
-def _mapped(images: UInt8Array, matrices: Floats) -> UInt8Array:
+def _mapped(images: UInt8Array, matrices: Doubles) -> UInt8Array:
     """Images seen through linear maps (N, 2, 2) around their middle."""
     height, width = images.shape[1:]
     middle = np.array([(width - 1) / 2, (height - 1) / 2])
@@ -185,7 +183,7 @@ def fog(images: UInt8Array, strength: int, random: Random) -> UInt8Array:
     return _bytes((images / 255 + thick * _cloud(images.shape, random)) * peak / np.maximum(peak + thick, 1e-6))
 
 
-def _cloud(shape: tuple[int, ...], random: Random) -> Floats:
+def _cloud(shape: tuple[int, ...], random: Random) -> Doubles:
     """A piece of a plasma fractal of `_FOG_MAP` pixels for each image, 0..1: octaves of half the size and of
     1 / 1.96 of the height of the one before."""
     count, height, width = shape
@@ -201,7 +199,7 @@ def _cloud(shape: tuple[int, ...], random: Random) -> Floats:
     return np.asarray(np.clip(0.5 + cloud / (5 * np.sqrt(variance)), 0, 1))
 
 
-def _between(length: int, pitch: float) -> Floats:
+def _between(length: int, pitch: float) -> Doubles:
     """Weights (length, knots) that lay a straight line through knots `pitch` pixels apart."""
     place = np.arange(length) / pitch + 0.37  # pictures lie anywhere between the knots
     knots = np.arange(int(place[-1]) + 2)
@@ -259,7 +257,7 @@ def _corners(width: int, start: float, rise: float, unit: float) -> list[tuple[f
     return list(zip(x.tolist(), y.tolist(), strict=True))
 
 
-def _stroke(shape: tuple[int, int], first: tuple[float, float], last: tuple[float, float]) -> Floats:
+def _stroke(shape: tuple[int, int], first: tuple[float, float], last: tuple[float, float]) -> Doubles:
     """A straight line, 1 on it and fading by the logarithm of the rows away from it, over the columns it spans."""
     (left, top), (right, bottom) = first, last
     reach = _LINE_REACH * min(shape) / _SIDE

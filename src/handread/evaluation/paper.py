@@ -7,7 +7,7 @@ Every character is first written as a pen writes it on paper, 96 pixels high, da
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -16,11 +16,8 @@ import numpy.typing as npt
 from handread.evaluation.corruption import Change, corruption
 
 if TYPE_CHECKING:
-    from handread.types import UInt8Array
+    from handread.types import Doubles, Floats, Random, UInt8Array
 
-Floats: TypeAlias = npt.NDArray[np.float32]
-Doubles: TypeAlias = npt.NDArray[np.float64]
-Random: TypeAlias = np.random.Generator
 
 SIDE = 96
 """Height and width in pixels of the pictures; a character of MNIST is then about 70 high."""

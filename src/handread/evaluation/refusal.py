@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from handread.errors import DataError
-from handread.evaluation.metrics import Labels, Reliability, auroc, risk_coverage, wilson_interval
+from handread.evaluation.metrics import Reliability, auroc, risk_coverage, wilson_interval
 
-Floats = npt.NDArray[np.floating[Any]]
+if TYPE_CHECKING:
+    from handread.types import Labels, Reals
 
 
-def threshold_keeping(true: Floats, share: float) -> float:
+def threshold_keeping(true: Reals, share: float) -> float:
     """The largest threshold at or above which at least `share` (above 0, at most 1) of the true items lie."""
     _some(true, "true items")
     if not 0 < share <= 1:
@@ -30,7 +31,7 @@ def threshold_keeping(true: Floats, share: float) -> float:
     return float(np.sort(true)[len(true) - needed])
 
 
-def share_accepted(scores: Floats, threshold: float) -> float:
+def share_accepted(scores: Reals, threshold: float) -> float:
     """Fraction of items at or above the threshold; those of minus infinity never are."""
     _some(scores, "items")
     return float(np.mean((scores >= threshold) & (scores > -np.inf)))
@@ -60,7 +61,7 @@ class Separation:
         return wilson_interval(self.accepted, self.n)
 
 
-def separation(true: Floats, foreign: Floats, *, keep: float = 0.95) -> Separation:
+def separation(true: Reals, foreign: Reals, *, keep: float = 0.95) -> Separation:
     """At the threshold that keeps the share `keep` of the true items, what of the foreign ones passes."""
     threshold = threshold_keeping(true, keep)
     passed = round(share_accepted(foreign, threshold) * len(foreign))
@@ -80,7 +81,7 @@ class Left:
         return self.wrong / self.answered
 
 
-def left_after_refusing(correct: npt.NDArray[np.bool_], confidence: Floats, share: float) -> Left:
+def left_after_refusing(correct: npt.NDArray[np.bool_], confidence: Reals, share: float) -> Left:
     """What is answered, and wrong, when at most the fraction `share` (0 to below 1) is refused, the least sure first.
 
     Items of equal confidence are answered or refused together, so that less may be refused than was allowed.
@@ -93,7 +94,7 @@ def left_after_refusing(correct: npt.NDArray[np.bool_], confidence: Floats, shar
     return Left(answered, round(float(curve.risk[place]) * answered))
 
 
-def equal_mass_reliability(labels: Labels, probabilities: Floats, *, bins: int = 15) -> Reliability:
+def equal_mass_reliability(labels: Labels, probabilities: Reals, *, bins: int = 15) -> Reliability:
     """As `metrics.reliability`, over bins that hold equally many items each (Nguyen and O'Connor 2015, EMNLP).
 
     Where nearly all items are nearly sure, equally wide bins put them all in one; these do not. Bins differ by one item
@@ -124,7 +125,7 @@ class ByChance:
     """19 of 20 draws stay at or below it."""
 
 
-def calibration_error_by_chance(confidence: Floats, *, bins: int = 15, draws: int = 200, seed: int = 0) -> ByChance:
+def calibration_error_by_chance(confidence: Reals, *, bins: int = 15, draws: int = 200, seed: int = 0) -> ByChance:
     """Expected calibration error over equally wide bins where each item is right with just its confidence's chance.
 
     A binned calibration error is never 0 on a finite set: what a reader shows beyond this is its own.

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import importlib.metadata
 import json
 import math
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +25,10 @@ from handread.errors import DataError, ModelError, shown
 from handread.evaluation import metrics
 from handread.evaluation.leak import Leak, SeenList, find_leak
 from handread.evaluation.stress_report import Samples, StressReport
+from handread.machine import versions
+
+if TYPE_CHECKING:
+    from handread.types import Progress
 
 FORMAT = 4
 """Report format that this version writes; a file with a higher number is refused. Format 1 had no `items`, no
@@ -147,6 +150,12 @@ class EvaluationReport:
     leak: Leak | None = field(default=None, repr=False)
     """Whether the items were trained on (`handread.evaluation.leak`)."""
 
+    def confused_pairs(self) -> list[tuple[int, int, int]]:
+        """(true, read, count) of every pair of different classes that occurs, most frequent first."""
+        cells = ((true, read, held) for true, row in enumerate(self.confusion) for read, held in enumerate(row))
+        found = [(true, read, held) for true, read, held in cells if held and true != read]
+        return sorted(found, key=lambda pair: (-pair[2], pair[0], pair[1]))
+
     def to_json(self) -> str:
         """The report as one JSON object; `from_json` gives an equal report back."""
         plain = {"format": FORMAT, **dataclasses.asdict(dataclasses.replace(self, stress=None))}
@@ -203,7 +212,7 @@ def examine(
     *,
     alphabet: Alphabet | str | None = None,
     seen: SeenList | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = lambda done, total: None,
 ) -> Evaluation:
     """As `evaluate`, with the items and every probability; `progress` is called with items scored and their total.
 
@@ -314,21 +323,16 @@ def short_names(files: tuple[str, ...] | None) -> tuple[str, ...]:
 
 def environment() -> dict[str, str]:
     """What a figure's speed and last digits may depend on: versions and the kind of machine."""
-    found = {
+    return {
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
         "processors": str(os.cpu_count() or 1),
+        **versions("handread", "numpy", "onnxruntime", "opencv-python-headless"),
     }
-    for package in ("handread", "numpy", "onnxruntime", "opencv-python-headless"):
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def _score(
-    reader: Scorer, data: LabelledImages, alphabet: Alphabet, progress: Callable[[int, int], None]
+    reader: Scorer, data: LabelledImages, alphabet: Alphabet, progress: Progress
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
     if data.normalised:
         data = data.as_input(reader.card.frame)  # or an error: inputs made for another network

@@ -12,8 +12,8 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -21,14 +21,18 @@ import numpy.typing as npt
 
 from handread.data.synthetic import random_pen
 from handread.errors import ConfigError
-from handread.evaluation.scripts import SCRIPTS
+from handread.evaluation.letters_unseen import SCRIPTS
 from handread.imaging.draw import Pen, draw_character, draw_skeleton, draw_strokes
 from handread.registry import Registry
 
-InkImage = npt.NDArray[np.uint8]
-Points = npt.NDArray[np.float64]
-Maker = Callable[[np.random.Generator, int], InkImage]
-"""Draws one ink image, uint8 (size, size), 0 paper .. 255 ink."""
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from handread.types import Doubles, Floats, InkImage, Random, UInt8Array
+
+    Points = Doubles
+    Maker = Callable[[Random, int], InkImage]
+    """Draws one ink image, uint8 (size, size), 0 paper .. 255 ink."""
 
 STRANGERS: Registry[Maker] = Registry("kind of stranger")
 """Kinds by name, ``group: kind``; the groups are `GROUPS`."""
@@ -44,7 +48,7 @@ _PAIRED = "023456789ABDEGHKMNPQRSWXYZabdeghkmpqswyz"
 class Strangers:
     """N drawn strangers and what each is."""
 
-    images: npt.NDArray[np.uint8]
+    images: UInt8Array
     """uint8 (N, size, size), 0 paper .. 255 ink."""
     kinds: tuple[str, ...]
     """N names, of `STRANGERS`."""
@@ -80,7 +84,7 @@ def strangers(n: int, *, seed: int, size: int = 64) -> Strangers:
     return Strangers(images, tuple(chosen))
 
 
-def on_paper(ink: InkImage, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+def on_paper(ink: InkImage, rng: Random) -> UInt8Array:
     """A grey picture, uint8 of the ink's shape, 0 black .. 255 white, of `ink` on unevenly lit paper with grain."""
     height, width = ink.shape
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
@@ -94,12 +98,12 @@ def on_paper(ink: InkImage, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
 
 
 @STRANGERS.register("blank: empty")
-def _empty(rng: np.random.Generator, size: int) -> InkImage:
+def _empty(rng: Random, size: int) -> InkImage:
     return _canvas(size)
 
 
 @STRANGERS.register("blank: dust")
-def _dust(rng: np.random.Generator, size: int) -> InkImage:
+def _dust(rng: Random, size: int) -> InkImage:
     ink = _canvas(size)
     for _ in range(int(rng.integers(2, 14))):
         centre, axes = rng.uniform(0, size, 2), rng.uniform(0.004, 0.03, 2) * size
@@ -108,7 +112,7 @@ def _dust(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @STRANGERS.register("blank: hair")
-def _hair(rng: np.random.Generator, size: int) -> InkImage:
+def _hair(rng: Random, size: int) -> InkImage:
     """A thin fibre that winds three or four times across its way, as no letter does."""
     t = np.linspace(0, 1, 90)
     bends = rng.uniform(3, 4.5)
@@ -118,7 +122,7 @@ def _hair(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @STRANGERS.register("blank: smudge")
-def _smudge(rng: np.random.Generator, size: int) -> InkImage:
+def _smudge(rng: Random, size: int) -> InkImage:
     hills = _hills(rng, size, cells=3)
     y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
     fade = np.exp(-3 * (x * rng.uniform(0.6, 1.4)) ** 2 - 3 * (y * rng.uniform(0.6, 1.4)) ** 2)
@@ -126,7 +130,7 @@ def _smudge(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @STRANGERS.register("blank: edges of the cell")
-def _edges(rng: np.random.Generator, size: int) -> InkImage:
+def _edges(rng: Random, size: int) -> InkImage:
     """Two opposite sides or all four of a printed cell, off the rim by little and a little turned."""
     ink = _canvas(size)
     near, far = rng.uniform(0.03, 0.1) * size, rng.uniform(0.9, 0.97) * size
@@ -139,7 +143,7 @@ def _edges(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @STRANGERS.register("blank: show-through")
-def _show_through(rng: np.random.Generator, size: int) -> InkImage:
+def _show_through(rng: Random, size: int) -> InkImage:
     """The other side's writing, mirrored, out of focus and faint."""
     text = "".join(rng.choice(list(_PAIRED), 4))
     pen = _pen(rng, 0.4 * size)
@@ -153,17 +157,17 @@ def _show_through(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @STRANGERS.register("noise: white")
-def _white(rng: np.random.Generator, size: int) -> InkImage:
+def _white(rng: Random, size: int) -> InkImage:
     return _toned(rng.uniform(60, 255) * rng.random((size, size)))
 
 
 @STRANGERS.register("noise: salt")
-def _salt(rng: np.random.Generator, size: int) -> InkImage:
+def _salt(rng: Random, size: int) -> InkImage:
     return _toned((rng.random((size, size)) < rng.uniform(0.02, 0.3)) * rng.integers(120, 256, (size, size)))
 
 
 @STRANGERS.register("noise: pink")
-def _pink(rng: np.random.Generator, size: int) -> InkImage:
+def _pink(rng: Random, size: int) -> InkImage:
     """Amplitude falling as a power of the frequency, cut at a level."""
     down, across = np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None, :]
     falling = np.maximum(np.hypot(down, across), 1 / size) ** -rng.uniform(0.6, 1.2)
@@ -172,14 +176,14 @@ def _pink(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @STRANGERS.register("noise: rows")
-def _rows(rng: np.random.Generator, size: int) -> InkImage:
+def _rows(rng: Random, size: int) -> InkImage:
     """A scanner's faulty rows or columns: each its own grey, broken by chance."""
     rows = rng.random((size, 1)) ** 3 * (rng.random((size, size)) < rng.uniform(0.6, 1))
     return _toned(255 * (rows if rng.random() < 0.5 else rows.T))
 
 
 @STRANGERS.register("noise: shuffled character")
-def _shuffled(rng: np.random.Generator, size: int) -> InkImage:
+def _shuffled(rng: Random, size: int) -> InkImage:
     """A character cut into 8 x 8 squares that lie in another order."""
     ink = cv2.resize(_one(rng, 64), (64, 64))
     tiles = ink.reshape(8, 8, 8, 8).transpose(0, 2, 1, 3).reshape(64, 8, 8)
@@ -191,7 +195,7 @@ def _shuffled(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @STRANGERS.register("blots: drops")
-def _drops(rng: np.random.Generator, size: int) -> InkImage:
+def _drops(rng: Random, size: int) -> InkImage:
     """A large drop and what splashed from it."""
     ink = _canvas(size)
     middle = rng.uniform(0.4, 0.6, 2) * size
@@ -204,7 +208,7 @@ def _drops(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @STRANGERS.register("blots: splash")
-def _splash(rng: np.random.Generator, size: int) -> InkImage:
+def _splash(rng: Random, size: int) -> InkImage:
     """A filled outline with many tongues."""
     turn = np.linspace(0, 2 * math.pi, 90, endpoint=False)
     waves = np.arange(3, 10)[:, None]
@@ -214,7 +218,7 @@ def _splash(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @STRANGERS.register("blots: smear")
-def _smear(rng: np.random.Generator, size: int) -> InkImage:
+def _smear(rng: Random, size: int) -> InkImage:
     """A blot wiped to one side while wet."""
     ink = _drops(rng, size).astype(np.float32)
     length = int(rng.integers(size // 4, size // 2))
@@ -225,7 +229,7 @@ def _smear(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @STRANGERS.register("blots: scribbled over")
-def _blacked(rng: np.random.Generator, size: int) -> InkImage:
+def _blacked(rng: Random, size: int) -> InkImage:
     """A word blacked out with a broad pen, back and forth."""
     count = int(rng.integers(9, 16))
     y = np.linspace(-0.35, 0.35, count) + rng.normal(0, 0.02, count)
@@ -235,7 +239,7 @@ def _blacked(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @STRANGERS.register("blots: fingerprint")
-def _fingerprint(rng: np.random.Generator, size: int) -> InkImage:
+def _fingerprint(rng: Random, size: int) -> InkImage:
     y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
     far = np.hypot(x * 1.3, y - 0.2) + 0.12 * _hills(rng, size, cells=4)
     ridges = np.sin(far * rng.uniform(22, 36)) > rng.uniform(-0.2, 0.4)
@@ -246,7 +250,7 @@ def _fingerprint(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @STRANGERS.register("lines: ruled")
-def _ruled(rng: np.random.Generator, size: int) -> InkImage:
+def _ruled(rng: Random, size: int) -> InkImage:
     ink = _canvas(size)
     tilt, thick = rng.normal(0, 0.03) * size, max(1, round(size * rng.uniform(0.012, 0.04)))
     for level in np.linspace(rng.uniform(0.05, 0.2), rng.uniform(0.8, 0.95), int(rng.integers(3, 6))) * size:
@@ -255,7 +259,7 @@ def _ruled(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @STRANGERS.register("lines: single")
-def _single(rng: np.random.Generator, size: int) -> InkImage:
+def _single(rng: Random, size: int) -> InkImage:
     """One line, nearer to level than to upright, so that it is no 1."""
     t = np.linspace(-0.5, 0.5, 30)
     path = _turned(np.stack([t, 0.03 * np.sin(3 * t + rng.uniform(0, 6.3))], 1), rng.uniform(-38, 38))
@@ -263,7 +267,7 @@ def _single(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @STRANGERS.register("lines: crossing")
-def _crossing(rng: np.random.Generator, size: int) -> InkImage:
+def _crossing(rng: Random, size: int) -> InkImage:
     """Four to seven lines from rim to rim in all directions."""
     ink = _canvas(size)
     for turn in np.linspace(0, math.pi, int(rng.integers(4, 8)), endpoint=False) + rng.uniform(0, 3):
@@ -275,7 +279,7 @@ def _crossing(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @STRANGERS.register("lines: dashed")
-def _dashed(rng: np.random.Generator, size: int) -> InkImage:
+def _dashed(rng: Random, size: int) -> InkImage:
     """A row of dashes, or two, nearer to level than to upright."""
     turn, paths = rng.uniform(-30, 30), []
     for level in (0.0, 0.35) if rng.random() < 0.4 else (0.0,):
@@ -285,7 +289,7 @@ def _dashed(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @STRANGERS.register("lines: fan")
-def _fan(rng: np.random.Generator, size: int) -> InkImage:
+def _fan(rng: Random, size: int) -> InkImage:
     """Five or more strokes out of one point."""
     turns = np.linspace(0, rng.uniform(70, 150), int(rng.integers(5, 9))) + rng.uniform(0, 360)
     ray = np.array([[0.0, 0.0], [0.5, 0.0], [1.0, 0.0]])
@@ -293,7 +297,7 @@ def _fan(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @STRANGERS.register("lines: squared paper")
-def _squared(rng: np.random.Generator, size: int) -> InkImage:
+def _squared(rng: Random, size: int) -> InkImage:
     ink = _canvas(size)
     pitch, thick = size * rng.uniform(0.16, 0.3), max(1, round(size * rng.uniform(0.012, 0.03)))
     for place in np.arange(rng.uniform(0, pitch), size, pitch):
@@ -307,12 +311,12 @@ def _squared(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @STRANGERS.register("shapes: filled polygon")
-def _filled_polygon(rng: np.random.Generator, size: int) -> InkImage:
+def _filled_polygon(rng: Random, size: int) -> InkImage:
     return _filled([_polygon(rng, int(rng.integers(3, 9)), size)], size)
 
 
 @STRANGERS.register("shapes: polygon in polygon")
-def _nested(rng: np.random.Generator, size: int) -> InkImage:
+def _nested(rng: Random, size: int) -> InkImage:
     """Two outlines of three to six corners, one in the other."""
     outline = _polygon(rng, int(rng.integers(3, 7)), size)
     inner = size / 2 + (outline - size / 2) * rng.uniform(0.35, 0.65)
@@ -320,21 +324,21 @@ def _nested(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @STRANGERS.register("shapes: wide rectangle")
-def _wide_rectangle(rng: np.random.Generator, size: int) -> InkImage:
+def _wide_rectangle(rng: Random, size: int) -> InkImage:
     high = rng.uniform(0.2, 0.5)
     corners = np.array([[-0.5, -high / 2], [0.5, -high / 2], [0.5, high / 2], [-0.5, high / 2]])
     return _strokes([_closed(_turned(corners, rng.uniform(-15, 15)))], rng, size, thin=0.04)
 
 
 @STRANGERS.register("shapes: six-pointed star")
-def _hexagram(rng: np.random.Generator, size: int) -> InkImage:
+def _hexagram(rng: Random, size: int) -> InkImage:
     corners = [_round_path(np.arange(3.0) * 2.0944 + start, np.full(3, 0.5)) for start in (0.52, 1.57)]
     turn = rng.uniform(-12, 12)
     return _strokes([_closed(_turned(triangle, turn)) for triangle in corners], rng, size, thin=0.04)
 
 
 @STRANGERS.register("shapes: cube")
-def _cube(rng: np.random.Generator, size: int) -> InkImage:
+def _cube(rng: Random, size: int) -> InkImage:
     front = np.array([[0.0, 0.3], [0.6, 0.3], [0.6, 0.9], [0.0, 0.9]]) + rng.normal(0, 0.015, (4, 2))
     back = front + np.array([rng.uniform(0.2, 0.35), -rng.uniform(0.2, 0.35)])
     edges = [np.stack([front[i], back[i]]) for i in range(4)]
@@ -342,7 +346,7 @@ def _cube(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @STRANGERS.register("shapes: wheel")
-def _wheel(rng: np.random.Generator, size: int) -> InkImage:
+def _wheel(rng: Random, size: int) -> InkImage:
     """A ring with three or more diameters."""
     ring = _round_path(np.linspace(0, 6.4, 40), np.full(40, 0.5))
     turns = np.linspace(0, 180, int(rng.integers(3, 5)), endpoint=False) + rng.uniform(0, 90)
@@ -351,7 +355,7 @@ def _wheel(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @STRANGERS.register("shapes: block arrow")
-def _block_arrow(rng: np.random.Generator, size: int) -> InkImage:
+def _block_arrow(rng: Random, size: int) -> InkImage:
     outline = np.array([[-1, -0.3], [0.1, -0.3], [0.1, -0.8], [1, 0], [0.1, 0.8], [0.1, 0.3], [-1, 0.3]])
     outline = _turned(outline, rng.uniform(0, 360)) * size * 0.42 + size / 2
     if rng.random() < 0.5:
@@ -360,7 +364,7 @@ def _block_arrow(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @STRANGERS.register("shapes: three rings")
-def _rings(rng: np.random.Generator, size: int) -> InkImage:
+def _rings(rng: Random, size: int) -> InkImage:
     places = np.array([[-0.6, 0.0], [0.6, 0.0], [0.0, 0.9]]) * rng.uniform(0.7, 1.3)
     ring = _round_path(np.linspace(0, 6.4, 30), np.full(30, 0.75))
     return _strokes([ring + place for place in places], rng, size, thin=0.035)
@@ -370,7 +374,7 @@ def _rings(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @STRANGERS.register("patterns: checks")
-def _checks(rng: np.random.Generator, size: int) -> InkImage:
+def _checks(rng: Random, size: int) -> InkImage:
     y, x = np.mgrid[0:size, 0:size] / size
     cells, turn = rng.uniform(4, 9), rng.uniform(0, 0.8)
     a, b = x * math.cos(turn) + y * math.sin(turn), y * math.cos(turn) - x * math.sin(turn)
@@ -378,7 +382,7 @@ def _checks(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @STRANGERS.register("patterns: hatching")
-def _hatching(rng: np.random.Generator, size: int) -> InkImage:
+def _hatching(rng: Random, size: int) -> InkImage:
     """Hatched by hand within a slanted field."""
     count = int(rng.integers(6, 13))
     paths = []
@@ -390,7 +394,7 @@ def _hatching(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @STRANGERS.register("patterns: dots")
-def _dots(rng: np.random.Generator, size: int) -> InkImage:
+def _dots(rng: Random, size: int) -> InkImage:
     """Dots in rows, or a halftone whose dots grow to one side."""
     ink = _canvas(size)
     pitch, growing = size * rng.uniform(0.11, 0.22), rng.random() < 0.5
@@ -402,7 +406,7 @@ def _dots(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @STRANGERS.register("patterns: bricks")
-def _bricks(rng: np.random.Generator, size: int) -> InkImage:
+def _bricks(rng: Random, size: int) -> InkImage:
     ink = _canvas(size)
     high, wide, thick = size * rng.uniform(0.14, 0.25), size * rng.uniform(0.3, 0.45), max(1, size // 28)
     for row, y in enumerate(np.arange(rng.uniform(0, high), size, high)):
@@ -413,7 +417,7 @@ def _bricks(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @STRANGERS.register("patterns: circles")
-def _circles(rng: np.random.Generator, size: int) -> InkImage:
+def _circles(rng: Random, size: int) -> InkImage:
     """Circles around one point, four or more."""
     count = int(rng.integers(4, 7))
     rings = [_round_path(np.linspace(0, 6.4, 50), np.full(50, r)) for r in np.linspace(0.15, 1, count)]
@@ -421,7 +425,7 @@ def _circles(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @STRANGERS.register("patterns: zebra")
-def _zebra(rng: np.random.Generator, size: int) -> InkImage:
+def _zebra(rng: Random, size: int) -> InkImage:
     """Winding stripes: the band between two blurs of noise."""
     grain = rng.standard_normal((size, size)).astype(np.float32)
     fine, coarse = (cv2.GaussianBlur(grain, (0, 0), size * width) for width in (0.035, 0.055))
@@ -429,7 +433,7 @@ def _zebra(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @STRANGERS.register("patterns: bar code")
-def _bar_code(rng: np.random.Generator, size: int) -> InkImage:
+def _bar_code(rng: Random, size: int) -> InkImage:
     bars = np.repeat(rng.random(int(rng.integers(18, 32))) < 0.5, 8)
     row = cv2.resize(bars.astype(np.uint8)[None, :] * 255, (size, 1), interpolation=cv2.INTER_AREA)
     ink = _canvas(size)
@@ -439,7 +443,7 @@ def _bar_code(rng: np.random.Generator, size: int) -> InkImage:
 
 
 @STRANGERS.register("patterns: matrix code")
-def _matrix_code(rng: np.random.Generator, size: int) -> InkImage:
+def _matrix_code(rng: Random, size: int) -> InkImage:
     cells = int(rng.integers(9, 17))
     code = (rng.random((cells, cells)) < 0.5).astype(np.uint8) * 255
     return np.asarray(cv2.resize(code, (size, size), interpolation=cv2.INTER_NEAREST), np.uint8)
@@ -451,7 +455,7 @@ def _matrix_code(rng: np.random.Generator, size: int) -> InkImage:
 def _of_script(letters: dict[str, str]) -> Maker:
     names = list(letters)
 
-    def make(rng: np.random.Generator, size: int) -> InkImage:
+    def make(rng: Random, size: int) -> InkImage:
         pen = _pen(rng, size)
         pen = dataclasses.replace(pen, width_px=min(pen.width_px, 0.09 * size), slant=0.6 * pen.slant)
         letter = letters[names[int(rng.integers(len(names)))]]
@@ -468,29 +472,29 @@ for _name, _letters in SCRIPTS.items():
 
 
 @STRANGERS.register("pairs: apart")
-def _apart(rng: np.random.Generator, size: int) -> InkImage:
+def _apart(rng: Random, size: int) -> InkImage:
     return _pair(rng, size, rng.uniform(0.06, 0.3))
 
 
 @STRANGERS.register("pairs: touching")
-def _touching(rng: np.random.Generator, size: int) -> InkImage:
+def _touching(rng: Random, size: int) -> InkImage:
     return _pair(rng, size, -rng.uniform(0.02, 0.15))
 
 
 @STRANGERS.register("pairs: above each other")
-def _above(rng: np.random.Generator, size: int) -> InkImage:
+def _above(rng: Random, size: int) -> InkImage:
     pen = _pen(rng, 0.6 * size)
     first, second = (_cut(draw_character(c, height_px=size, pen=pen, rng=rng)) for c in _two(rng))
     return _joined(first.T, second.T, rng.uniform(-0.05, 0.2), size).T.copy()
 
 
-def _pair(rng: np.random.Generator, size: int, gap: float) -> InkImage:
+def _pair(rng: Random, size: int, gap: float) -> InkImage:
     pen = _pen(rng, 0.8 * size)
     first, second = (_cut(draw_character(c, height_px=size, pen=pen, rng=rng)) for c in _two(rng))
     return _joined(first, second, gap, size)
 
 
-def _two(rng: np.random.Generator) -> list[str]:
+def _two(rng: Random) -> list[str]:
     # as people fill a box: mostly numbers
     among = "023456789" if rng.random() < 0.5 else _PAIRED
     return [str(c) for c in rng.choice(list(among), 2)]
@@ -519,7 +523,7 @@ def _toned(field: npt.NDArray[np.floating] | npt.NDArray[np.integer]) -> InkImag
     return np.asarray(np.clip(field, 0, 255), np.uint8)
 
 
-def _hills(rng: np.random.Generator, size: int, *, cells: int) -> npt.NDArray[np.float32]:
+def _hills(rng: Random, size: int, *, cells: int) -> Floats:
     """Smooth noise 0..1, float32 (size, size)."""
     return np.asarray(cv2.resize(rng.random((cells, cells), np.float32), (size, size), interpolation=cv2.INTER_CUBIC))
 
@@ -535,7 +539,7 @@ def _line(ink: InkImage, start: npt.ArrayLike, end: npt.ArrayLike, thick: int, t
     cv2.line(ink, (x0, y0), (x1, y1), tone, thick, cv2.LINE_AA, 4)
 
 
-def _speckled(ink: InkImage, rng: np.random.Generator) -> InkImage:
+def _speckled(ink: InkImage, rng: Random) -> InkImage:
     return np.maximum(ink, _dust(rng, len(ink))) if rng.random() < 0.5 else ink
 
 
@@ -545,12 +549,12 @@ def _filled(outlines: list[Points], size: int) -> InkImage:
     return np.asarray(cv2.resize(large, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _polygon(rng: np.random.Generator, corners: int, size: int) -> Points:
+def _polygon(rng: Random, corners: int, size: int) -> Points:
     turns = (np.arange(corners) + rng.normal(0, 0.07, corners)) * 2 * math.pi / corners + rng.uniform(0, 6.3)
     return _round_path(turns, rng.uniform(0.36, 0.46, corners) * size) + size / 2
 
 
-def _round_path(turns: npt.NDArray[np.float64], radius: npt.NDArray[np.float64]) -> Points:
+def _round_path(turns: Doubles, radius: Doubles) -> Points:
     return np.stack([radius * np.cos(turns), radius * np.sin(turns)], 1)
 
 
@@ -567,7 +571,7 @@ def _turned(path: Points, degrees: float) -> Points:
 
 
 def _strokes(
-    paths: list[Points], rng: np.random.Generator, size: int, *, thin: float, fill: tuple[float, float] = (0.65, 0.95)
+    paths: list[Points], rng: Random, size: int, *, thin: float, fill: tuple[float, float] = (0.65, 0.95)
 ) -> InkImage:
     """Pen strokes about `thin` times the frame wide, shaken a little, filling a share of the frame."""
     span = max(float(np.ptp(np.concatenate(paths), axis=0).max()), 1e-6)
@@ -577,11 +581,11 @@ def _strokes(
     return _fitted(np.asarray(ink * rng.uniform(0.75, 1), np.uint8), size, rng.uniform(*fill))
 
 
-def _pen(rng: np.random.Generator, size: float) -> Pen:
+def _pen(rng: Random, size: float) -> Pen:
     return random_pen(rng, max(16, round(size)))
 
 
-def _one(rng: np.random.Generator, size: int) -> InkImage:
+def _one(rng: Random, size: int) -> InkImage:
     return _fitted(draw_character(str(rng.choice(list(_PAIRED))), height_px=size, pen=_pen(rng, size), rng=rng), size)
 
 

@@ -20,7 +20,7 @@ from handread.evaluation.stress_report import KINDS, QUOTED, Kind, Row, Samples,
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from handread.types import Reading, UInt8Array
+    from handread.types import Progress, Reading, UInt8Array
 
 CLEAN, PLAIN = "clean", "plain paper"
 """Names of the two rows without a corruption: the arrays themselves, and written on plain paper."""
@@ -63,7 +63,7 @@ def stress(
     strengths: Iterable[int] = (QUOTED,),
     names: Iterable[str] | None = None,
     seed: int = 0,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = lambda done, total: None,
 ) -> tuple[StressReport, Samples]:
     """Read every item of `data` under every corruption (or those of `names`) at every strength, and count errors.
 

@@ -15,9 +15,9 @@ from handread.alphabet import Alphabet
 from handread.errors import DataError
 
 if TYPE_CHECKING:
-    from handread.data.reader import Progress
     from handread.data.unlabelled import Unlabelled
     from handread.evaluation.report import Scored, Scorer
+    from handread.types import Progress
 
 HEADER = ("ImageId", "Label")
 _BATCH = 1024

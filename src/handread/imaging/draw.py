@@ -21,9 +21,8 @@ from handread.imaging.strokes import CAP_HEIGHT, Skeleton, compile_skeleton, var
 from handread.types import Box
 
 if TYPE_CHECKING:
-    from handread.types import InkImage
+    from handread.types import Floats, InkImage, Random
 
-FloatArray = npt.NDArray[np.float32]
 PenKind = Literal["ballpoint", "pencil", "felt"]
 PaperKind = Literal["plain", "ruled", "squared", "boxes"]
 
@@ -106,7 +105,7 @@ class Drawing:
     """Each character with its ink's box, in reading order; spaces and newlines have none."""
 
 
-def draw_character(character: str, *, height_px: float, pen: Pen, rng: np.random.Generator) -> InkImage:
+def draw_character(character: str, *, height_px: float, pen: Pen, rng: Random) -> InkImage:
     """One handwritten character, uint8 (H, W), 0 paper .. 255 full ink, cut to its ink with 2 px around it.
 
     `height_px` (4 to 4000) is the height of a capital. Raises `AlphabetError` for an unknown character.
@@ -116,7 +115,7 @@ def draw_character(character: str, *, height_px: float, pen: Pen, rng: np.random
     return _draw(ways[int(rng.integers(len(ways)))], height_px, pen, rng).ink
 
 
-def draw_skeleton(skeleton: str, *, height_px: float, pen: Pen, rng: np.random.Generator) -> InkImage:
+def draw_skeleton(skeleton: str, *, height_px: float, pen: Pen, rng: Random) -> InkImage:
     """Like `draw_character`, for a skeleton in the notation of `handread.imaging.strokes`."""
     _within("height_px", height_px, 4, 4000)
     return _draw(compile_skeleton(skeleton, _step(height_px)), height_px, pen, rng).ink
@@ -144,7 +143,7 @@ def draw_strokes(strokes: Sequence[npt.ArrayLike], *, size: int, width_px: float
     return _raster(placed, np.full(len(placed), width_px), owners, (size, size))
 
 
-def draw_text(text: str, *, height_px: float, pen: Pen, paper: Paper, rng: np.random.Generator) -> Drawing:
+def draw_text(text: str, *, height_px: float, pen: Pen, paper: Paper, rng: Random) -> Drawing:
     """Handwritten text on paper by one hand, which writes a character the same way throughout.
 
     A newline begins a new line. `height_px` (8 to 1000) is the height of a capital. Raises `AlphabetError`
@@ -184,7 +183,7 @@ class _Layout:
     """Printed boxes: left, top, right, bottom."""
 
 
-def _draw(skeleton: Skeleton, height_px: float, pen: Pen, rng: np.random.Generator) -> _Drawn:
+def _draw(skeleton: Skeleton, height_px: float, pen: Pen, rng: Random) -> _Drawn:
     points = _path(skeleton, height_px, pen, rng)
     widths = _widths(points, skeleton.point_stroke, pen, rng)
     pad = float(widths.max()) / 2 + 3
@@ -200,7 +199,7 @@ def _draw(skeleton: Skeleton, height_px: float, pen: Pen, rng: np.random.Generat
     return _Drawn(np.pad(cut, 2), int(low[0]) + left - 2, int(low[1]) + top - 2, float(points[:, 0].max()))
 
 
-def _path(skeleton: Skeleton, height_px: float, pen: Pen, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+def _path(skeleton: Skeleton, height_px: float, pen: Pen, rng: Random) -> npt.NDArray[np.float64]:
     """The pen's path in pixels, float64 (P, 2), y down, the baseline at 0."""
     controls = skeleton.controls / CAP_HEIGHT
     if pen.jitter:
@@ -222,7 +221,7 @@ def _personal(
     controls: npt.NDArray[np.float64],
     strokes: npt.NDArray[np.intp],
     jitter: float,
-    rng: np.random.Generator,
+    rng: Random,
 ) -> npt.NDArray[np.float64]:
     """Move the controls as a hand does: the whole in proportion, tilt and bend, and each stroke and point."""
     noise = rng.normal(0, jitter, controls.shape) * 0.55
@@ -242,7 +241,7 @@ def _personal(
 
 
 def _widths(
-    points: npt.NDArray[np.float64], strokes: npt.NDArray[np.intp], pen: Pen, rng: np.random.Generator
+    points: npt.NDArray[np.float64], strokes: npt.NDArray[np.intp], pen: Pen, rng: Random
 ) -> npt.NDArray[np.float64]:
     """Line width in pixels at every path point, float64 (P,): heavier downwards, lighter at the ends."""
     widths = np.full(len(points), pen.width_px)
@@ -288,37 +287,37 @@ def _raster(
     return np.asarray(cv2.resize(canvas, shape[::-1], interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _ballpoint(ink: InkImage, pen: Pen, rng: np.random.Generator) -> InkImage:
+def _ballpoint(ink: InkImage, pen: Pen, rng: Random) -> InkImage:
     flow = _patches(ink.shape, 6, rng)
     return np.asarray(ink * (pen.darkness * (1 - 0.14 * np.abs(flow)).clip(0, 1)), np.uint8)
 
 
-def _pencil(ink: InkImage, pen: Pen, rng: np.random.Generator) -> InkImage:
+def _pencil(ink: InkImage, pen: Pen, rng: Random) -> InkImage:
     grain = 0.35 * rng.standard_normal(ink.shape, np.float32) + _patches(ink.shape, 1.6, rng)
     return np.asarray(ink * (pen.darkness * (0.86 + 0.16 * grain).clip(0.2, 1)), np.uint8)
 
 
-def _felt(ink: InkImage, pen: Pen, rng: np.random.Generator) -> InkImage:
+def _felt(ink: InkImage, pen: Pen, rng: Random) -> InkImage:
     bled = cv2.GaussianBlur(ink, (0, 0), max(0.3, pen.width_px * 0.05))
     soaked = 1 - 0.05 * np.abs(_patches(ink.shape, 8, rng))
     return np.asarray(bled * (pen.darkness * soaked.clip(0, 1)), np.uint8)
 
 
-_TEXTURES: dict[str, Callable[[InkImage, Pen, np.random.Generator], InkImage]] = {
+_TEXTURES: dict[str, Callable[[InkImage, Pen, Random], InkImage]] = {
     "ballpoint": _ballpoint,
     "pencil": _pencil,
     "felt": _felt,
 }
 
 
-def _patches(shape: tuple[int, ...], cell_px: float, rng: np.random.Generator) -> FloatArray:
+def _patches(shape: tuple[int, ...], cell_px: float, rng: Random) -> Floats:
     """Smooth noise of unit spread at its cells, float32 `shape`, with patches about `cell_px` wide."""
     rows, columns = (max(2, int(side / cell_px) + 2) for side in shape[:2])
     coarse = rng.standard_normal((rows, columns), np.float32)
     return np.asarray(cv2.resize(coarse, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
-def _layout(text: str, height_px: float, pen: Pen, *, boxed: bool, rng: np.random.Generator) -> _Layout:
+def _layout(text: str, height_px: float, pen: Pen, *, boxed: bool, rng: Random) -> _Layout:
     choice: dict[str, int] = {}
     rows: list[list[tuple[str, InkImage, float, float]]] = []
     baselines: list[float] = []
@@ -366,7 +365,7 @@ def _ink_box(ink: InkImage, x: int, y: int) -> Box:
     )  # fmt: skip
 
 
-def _printed_lines(layout: _Layout, paper: Paper, height_px: float) -> FloatArray:
+def _printed_lines(layout: _Layout, paper: Paper, height_px: float) -> Floats:
     """The paper's own print, float32 (H, W), 0 none .. 1 full line."""
     canvas = np.zeros((layout.height, layout.width), np.uint8)
     thickness = max(1, round(height_px / 60))
@@ -396,9 +395,7 @@ def _printed_lines(layout: _Layout, paper: Paper, height_px: float) -> FloatArra
     return np.asarray(canvas, np.float32) / np.float32(255)
 
 
-def _photograph(
-    ink: InkImage, printed: FloatArray, pen: Pen, paper: Paper, rng: np.random.Generator
-) -> npt.NDArray[np.uint8]:
+def _photograph(ink: InkImage, printed: Floats, pen: Pen, paper: Paper, rng: Random) -> npt.NDArray[np.uint8]:
     """Ink and print on the ground, in its light, through lens, sensor and file."""
     ground = np.full(ink.shape, float(paper.tone), np.float32)
     if paper.texture:
@@ -426,7 +423,7 @@ def _photograph(
     return np.ascontiguousarray(seen if coloured else seen.reshape(ink.shape))
 
 
-def _light(shape: tuple[int, ...], paper: Paper, rng: np.random.Generator) -> FloatArray:
+def _light(shape: tuple[int, ...], paper: Paper, rng: Random) -> Floats:
     """Share of the light at each place, float32 (H, W), 1 - shadow .. 1: a slope and a soft edge."""
     if not paper.shadow:
         return np.ones(shape[:2], np.float32)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from handread.imaging import rules
-from handread.imaging.scale import shrunk_to
+from handread.imaging.shrink import shrunk_to
 from handread.imaging.solid import filled
 
 if TYPE_CHECKING:

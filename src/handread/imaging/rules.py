@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from handread.imaging.scale import shrunk_to
+from handread.imaging.shrink import shrunk_to
 
 if TYPE_CHECKING:
     from handread.types import InkImage

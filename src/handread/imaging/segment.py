@@ -2,7 +2,7 @@
 
 Components are joined where they belong to one character (dots of i and j, broken strokes, = and :), gathered
 into lines along the page's own skew, and cut where touching characters may part. Which neighbouring pieces
-make one character is then decided by the recogniser (`handread.page`), the way strings of touching digits
+make one character is then decided by the recogniser (`handread.layout`), the way strings of touching digits
 are read since LeCun et al. 1998 (heuristic over-segmentation).
 """
 

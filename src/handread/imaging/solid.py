@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from handread.imaging.rules import LEVEL
-from handread.imaging.scale import shrunk_to
+from handread.imaging.shrink import shrunk_to
 
 if TYPE_CHECKING:
     from handread.types import GrayImage, InkImage

@@ -99,6 +99,12 @@ def plain_digits(outputs: int) -> Network:
     return PlainDigits(outputs, stem=16, widths=(48, 48, 96))
 
 
+@NETWORKS.register("broad-digits")
+def broad_digits(outputs: int) -> Network:
+    """123,322 parameters with 10 outputs: `handread-digits`, for digits by the million."""
+    return PlainDigits(outputs, stem=16, widths=(64, 64, 128))
+
+
 @NETWORKS.register("residual-digits")
 def residual_digits(outputs: int) -> Network:
     """469,546 parameters with 10 outputs: recipes/mnist-single.toml."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 import numpy as np
 
 from handread.evaluation import metrics
@@ -161,7 +159,7 @@ class _Writer:
     # errors
 
     def _pairs(self) -> Content:
-        found = confused_pairs(self.report)
+        found = self.report.confused_pairs()
         if not found:
             return prose("No character was read as another.")
         most = [pair for pair in found[:PAIRS] if pair[2] > 1] or found[:PAIRS]
@@ -238,13 +236,6 @@ def _lines(text: str) -> list[Content]:
 
 def _anchor(true: int, read: int) -> str:
     return f"c{true}-{read}"
-
-
-def confused_pairs(report: EvaluationReport) -> list[tuple[int, int, int]]:
-    """(true, read, count) of every pair of different classes that occurs, most frequent first."""
-    rows: Iterable[tuple[int, Sequence[int]]] = enumerate(report.confusion)
-    found = [(true, read, held) for true, row in rows for read, held in enumerate(row) if held and true != read]
-    return sorted(found, key=lambda pair: (-pair[2], pair[0], pair[1]))
 
 
 def verdict(report: EvaluationReport) -> Markup:

@@ -24,7 +24,7 @@ be found at all."""
 _LONGEST_NAME = 100
 
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14
-_OPERATOR = 4
+_GRAPH, _NODE, _OPERATOR, _DOMAIN = 7, 1, 4, 7
 _FUNCTIONS = 25
 _INSIDE: dict[str, dict[int, str]] = {
     "ModelProto": {7: "GraphProto", 20: "TrainingInfoProto", _FUNCTIONS: "FunctionProto"},
@@ -83,6 +83,23 @@ def asked_by(content: bytes) -> Asked:
     return Asked(functions, outside, frozenset(found & (ENDLESS | {SCAN})))
 
 
+def operators_of(content: bytes) -> list[str]:
+    """Names of the operators of an ONNX file's nodes, in order; its own domain stands before a foreign one's.
+
+    Those inside graphs of nodes are left out. Raises `ValueError` as `asked_by` does.
+    """
+    pieces = _Pieces(content)
+    found = []
+    for first, last in pieces.inside(0, len(content), _GRAPH):
+        for node in pieces.inside(first, last, _NODE):
+            name, domain = (
+                b"".join(content[start:end] for start, end in pieces.inside(*node, field)).decode()
+                for field in (_OPERATOR, _DOMAIN)
+            )
+            found.append(f"{domain}.{name}" if domain not in ("", "ai.onnx") else name)
+    return found
+
+
 class _Pieces:
     """Fields of messages, counted."""
 
@@ -115,6 +132,10 @@ class _Pieces:
                 yield key >> 3, -1, 0
             else:
                 raise ValueError(f"a piece is of the kind {kind}")
+
+    def inside(self, start: int, end: int, wanted: int) -> Iterator[tuple[int, int]]:
+        """Where the bytes of the fields of the number `wanted` begin and end."""
+        return ((first, last) for number, first, last in self.fields(start, end) if number == wanted and first >= 0)
 
     def _varint(self, at: int, end: int) -> tuple[int, int]:
         value = 0

@@ -1,13 +1,12 @@
-"""What an engine needs to read shards, wherever it runs, and what it tells of each."""
+"""What an engine needs to read shards, wherever it runs, and what it tells of each: `handread.scale.engines`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from handread.recognizer import Recognizer
-from handread.registry import Registry
 from handread.runtime.session import Session
 from handread.scale.outcome import Options, Outcome, batches, read_batch
 from handread.scale.outlet import Outlet
@@ -50,26 +49,6 @@ class Done:
     pictures: int
     failed: int
     """Pictures that could not be read."""
-
-
-Engine = Callable[[Job, Iterator["Shard"], int | None], Iterator[Done]]
-"""Reads shards with a number of workers, None for as many as there are cores; gives what is finished, in any order."""
-
-ENGINES = Registry[Engine]("engine")
-
-
-@ENGINES.register("threads")
-def _threads(job: Job, shards: Iterator[Shard], workers: int | None) -> Iterator[Done]:
-    from handread.scale.threads import read_shards
-
-    return read_shards(job, shards, workers)
-
-
-@ENGINES.register("ray")
-def _ray(job: Job, shards: Iterator[Shard], workers: int | None) -> Iterator[Done]:
-    from handread.scale.cluster import read_shards
-
-    return read_shards(job, shards, workers)
 
 
 def read_shard(job: Job, reader: Recognizer, shard: Shard, folder: Outlet) -> Done:

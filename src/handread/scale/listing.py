@@ -11,12 +11,12 @@ import io
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TextIO
 
 from handread.data.order import natural
 from handread.errors import DataError, shown
 from handread.scale.address import children, is_remote, joined, kind_of, open_file, parent, size_of
+from handread.scale.entry import Entry, Rows
 
 COLUMN = "image"
 """Column that holds the pictures of a Parquet file and the addresses of a CSV, unless another is named."""
@@ -29,22 +29,6 @@ _DEEPEST = 200
 
 PARQUET = ".parquet"
 LISTS = (".txt", ".csv")
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """A run of rows of one Parquet file."""
-
-    file: str
-    column: str
-    start: int
-    count: int
-    size: int
-    """Bytes of the whole file."""
-
-
-Entry = str | Rows
-"""The address of one picture, or rows that hold one picture each."""
 
 
 def entries(inputs: Iterable[str], column: str = COLUMN) -> Iterator[Entry]:

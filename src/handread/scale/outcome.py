@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from handread.errors import HandreadError, ImageError
+from handread.errors import HandreadError, ImageError, bug
 from handread.imaging.single import Single, single_character
 from handread.scale.address import fetch, is_remote
 
 if TYPE_CHECKING:
     from handread.recognizer import Recognizer
-    from handread.scale.parquet import Picture
+    from handread.scale.entry import Picture
     from handread.types import Reading
 
 BATCH = 32
@@ -130,8 +130,7 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, HandreadError):
         raise error
     # One picture that nobody has foreseen must not end the reading of millions.
-    what = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"this is a bug in Handread ({what}); please report it with the picture"
+    return bug(error, "with the picture")
 
 
 def _printable(text: str) -> str:

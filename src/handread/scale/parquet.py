@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from handread.errors import DataError, MissingExtraError, shown
 from handread.scale.address import joined, open_file, parent
+from handread.scale.entry import Picture, Rows
 
 try:
     import pyarrow as pa
@@ -19,7 +20,6 @@ except ImportError:
     raise MissingExtraError("reading into Parquet (--out)", "scale") from None
 
 if TYPE_CHECKING:
-    from handread.scale.listing import Rows
     from handread.scale.outcome import Outcome
 
 _STEP = 16
@@ -56,17 +56,6 @@ SCHEMA = pa.schema(
     ]
 )
 """Columns of a shard, one row a picture, in the order of the input."""
-
-
-@dataclass(frozen=True, slots=True, weakref_slot=True)
-class Picture:
-    """One picture that waits to be read: bytes, or the address of them, or the reason why there are none."""
-
-    source: str
-    """What the row in the output is called: its address, or FILE#ROW inside a Parquet file."""
-    content: bytes | None = None
-    address: str = ""
-    error: str = ""
 
 
 def pictures_in(rows: Rows) -> Iterator[Picture]:

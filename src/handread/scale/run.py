@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from handread import __version__
 from handread.alphabet import Alphabet
@@ -12,18 +13,19 @@ from handread.errors import ConfigError, DataError
 from handread.runtime import store
 from handread.runtime.session import Session
 from handread.scale.address import joined
-from handread.scale.job import ENGINES, Done, Job, finished
+from handread.scale.engines import ENGINES
+from handread.scale.job import Done, Job, finished
 from handread.scale.listing import COLUMN, entries
 from handread.scale.manifest import Manifest, agree
 from handread.scale.outcome import Options
 from handread.scale.outlet import LocalFolder, Outlet, outlet
 from handread.scale.shard import Extent, Measure, Shard, cut
 
+if TYPE_CHECKING:
+    from handread.types import Progress
+
 SHARD_SIZE = 1000
 """Pictures a shard, unless another number is given."""
-
-Progress = Callable[[int, int], None]
-"""Called with the pictures that are done and their total."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,8 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from handread.scale.listing import Entry, Rows
-
-if TYPE_CHECKING:
-    from handread.scale.parquet import Picture
+from handread.scale.entry import Entry, Picture, Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +24,7 @@ class Shard:
 
     def pictures(self) -> Iterator[Picture]:
         """Its pictures one after the other; those behind an address are not opened yet."""
-        from handread.scale.parquet import Picture, pictures_in
+        from handread.scale.parquet import pictures_in  # which needs pyarrow
 
         for entry in self.entries:
             if isinstance(entry, str):

@@ -17,7 +17,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +34,7 @@ from handread.frame import MNIST_FRAME
 from handread.registry import Registry
 from handread.runtime import store
 from handread.runtime.session import Session
-from handread.training.adopt import FLOORS, calibrated, check_same
+from handread.training.adopting import FLOORS, calibrated_file, check_same
 from handread.training.baseline_graphs import ANSWERS, narrowest, neighbours_graph, vectors_graph
 from handread.training.calibrate import Judged
 from handread.training.config import AugmentConfig, BaselineConfig, TrainConfig
@@ -45,6 +45,7 @@ from handread.training.surroundings import surroundings
 if TYPE_CHECKING:
     from handread.training.sources import Prepared
     from handread.training.watcher import Watcher
+    from handread.types import Floats, Labels
 
 FRAME = MNIST_FRAME
 """How the ink lies in a baseline's input: these classifiers compare pixel with pixel, so the place is all."""
@@ -55,8 +56,6 @@ _CHECKED = 256
 _SAMPLE = 1000
 
 Pixels = npt.NDArray[np.uint8]
-Labels = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ class Fitted:
     """What scikit-learn answers to pixels uint8 (N, P): the same numbers (N, K)."""
 
 
-Fit = Callable[[Pixels, Labels, BaselineConfig, int], Fitted]
+Fit: TypeAlias = "Callable[[Pixels, Labels, BaselineConfig, int], Fitted]"
 """Of pixels uint8 (N, P), labels int64 (N,) that hold every class 0..K-1, the options, and the seed."""
 
 BASELINES: Registry[Fit] = Registry("baseline")
@@ -166,7 +165,7 @@ def train_baseline(config: TrainConfig, prepared: Prepared, recipe: str, out: Pa
     accuracy = {name: float((p.logits.argmax(axis=1) == p.labels).mean()) for name, p in judged.items()}
     learnt = Judged(session.run(_pictures(pixels[:_SAMPLE])), labels[:_SAMPLE])
     card = _with_scores(card, accuracy)
-    content, wiring, _ = calibrated(foreign, wiring, card, judged)
+    content, wiring, _ = calibrated_file(foreign, wiring, card, judged)
     example = next((p.images for p in prepared.validation.values() if len(p)), _pictures(pixels))[:_CHECKED]
     _check_against_sklearn(session.run(example), fitted, example, config.name)
     check_same(content, example, session.run(example), wiring)
@@ -177,13 +176,13 @@ def train_baseline(config: TrainConfig, prepared: Prepared, recipe: str, out: Pa
         epoch=1, loss=_loss(learnt), accuracy=accuracy, losses={name: _loss(p) for name, p in judged.items()},
         learning_rate=0.0, images_per_second=len(pixels) / max(seconds, 1e-9), seconds=seconds, best=True,
     )  # fmt: skip
-    write_atomic(out / "environment.json", json.dumps(environment(len(content)), indent=1).encode())
+    write_atomic(out / "environment.json", json.dumps(_environment(len(content)), indent=1).encode())
     write_atomic(out / "history.csv", _history(epoch))
     watcher.epoch(epoch)
     return path
 
 
-def environment(model_bytes: int) -> dict[str, object]:
+def _environment(model_bytes: int) -> dict[str, object]:
     """Versions and machine, for the record."""
     return surroundings("scikit-learn", "scipy", "skl2onnx") | {
         "device": "cpu",

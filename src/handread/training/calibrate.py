@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,9 @@ import numpy.typing as npt
 from handread.alphabet import Alphabet
 from handread.decode import look_alikes
 
-Floats = npt.NDArray[np.float32]
+if TYPE_CHECKING:
+    from handread.types import Floats
+
 
 KEPT = 0.975
 """Share of true characters that the ink threshold lets pass: what is no character and resembles one most, a letter of

@@ -94,6 +94,9 @@ class SourceConfig:
     prior: str = option("learnt", choices=("learnt", "cued", "ignored"))
     """How often this source holds each class is learnt, or ignored (`handread.training.priors`), or learnt only for
     images whose size and place are not known (cued)."""
+    foreign: str = option("error", choices=("error", "left-out", "refused"))
+    """Characters of this source that the recipe's alphabet lacks: an error, left out, or learnt as no character (with
+    `reject`), but for those that look like one of the alphabet, which are left out."""
     licence: str = option("")
     """Licence of the data, for the model card."""
     origin: str = option("")
@@ -178,6 +181,9 @@ class TrainConfig:
     """Share of the target spread evenly over all classes."""
     mixup: float = option(0.0, 0, 10)
     """Both parameters of the Beta distribution by which pairs of images are mixed (Zhang et al. 2018); 0: none."""
+    shifted_views: bool = option(False)
+    """The finished network answers with the mean of the picture and of four copies of it, each shifted by a pixel: five
+    times the work whenever it reads."""
     start: str = option("")
     """A run folder whose averaged weights this run begins with; empty: with random ones."""
     teacher: str = option("")

@@ -9,16 +9,18 @@ descenders hang below. Lines of random characters after these rules give each ch
 from __future__ import annotations
 
 import string
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from handread.alphabet import Alphabet
 
+if TYPE_CHECKING:
+    from handread.types import Floats, Random
+
 _NEIGHBOURS = 6
 """Most other characters in an invented line."""
-
-Floats = npt.NDArray[np.float32]
 
 
 class CueSampler:
@@ -36,7 +38,7 @@ class CueSampler:
         cues: Floats,
         pictures: npt.NDArray[np.bool_],
         ambiguous: npt.NDArray[np.bool_],
-        rng: np.random.Generator,
+        rng: Random,
     ) -> Floats:
         """float32 (N, 4): the picture's own cue, an invented line's, or none.
 
@@ -60,7 +62,7 @@ class CueSampler:
             result[none] = result[rng.choice(characters, int(none.sum()))] if len(characters) else 0
         return result
 
-    def _jitter(self, cues: Floats, rng: np.random.Generator) -> Floats:
+    def _jitter(self, cues: Floats, rng: Random) -> Floats:
         """Pictures are cut in many ways: vary the frame's size and its place."""
         scale = np.exp(rng.normal(0, 0.12, len(cues)))
         moved = cues.copy()
@@ -68,7 +70,7 @@ class CueSampler:
         moved[:, 3] = np.clip(cues[:, 3] + rng.normal(0, 0.05, len(cues)), 0, 1)
         return moved
 
-    def _line(self, labels: npt.NDArray[np.int64], rng: np.random.Generator) -> Floats:
+    def _line(self, labels: npt.NDArray[np.int64], rng: Random) -> Floats:
         count = len(labels)
         x_height = rng.uniform(0.48, 0.78, (count, 1)).astype(np.float32)
         classes = np.concatenate([labels[:, None], self._neighbours(labels, rng)], axis=1)  # (n, 1 + neighbours)
@@ -87,7 +89,7 @@ class CueSampler:
         result[:, 3] = ((high[:, 0] + low[:, 0]) / 2 - bottom) / span
         return result
 
-    def _neighbours(self, labels: npt.NDArray[np.int64], rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    def _neighbours(self, labels: npt.NDArray[np.int64], rng: Random) -> npt.NDArray[np.int64]:
         """Characters that stand in one line with each label: numbers, words, capitals, mixed."""
         count = len(labels)
         kind = self._kind[labels]

@@ -22,7 +22,7 @@ def draw_curves(history: Sequence[dict[str, float]], path: Path, *, title: str) 
     FigureCanvasAgg(figure)
     epochs = [row["epoch"] for row in history]
     left, right = figure.subplots(1, 2)
-    figure.subplots_adjust(left=0.07, right=0.985, bottom=0.14, top=0.84, wspace=0.2)
+    figure.subplots_adjust(left=0.08, right=0.985, bottom=0.14, top=0.83, wspace=0.2)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
     _lines(left, epochs, history, "loss", "loss, nats", {"loss": "training"})
     _lines(right, epochs, history, "accuracy", "errors, %", {})
@@ -44,9 +44,9 @@ def _lines(
     if kind == "loss" and positive and max(positive) > 20 * min(positive):
         axes.set_yscale("log")
     axes.set_xlabel("epoch")
-    axes.set_ylabel(label)
+    axes.set_title(label, loc="left", fontsize=10)  # beside the axis it would have to make room for long numbers
     axes.grid(color=_GRID, linewidth=0.6)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     axes.spines[["top", "right"]].set_visible(False)
     if names:
         axes.legend(frameon=False, fontsize=8)

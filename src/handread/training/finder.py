@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +17,9 @@ from handread.data.atomic import make_folder, write_atomic
 from handread.training.config import TrainConfig
 from handread.training.loop import Trainer
 from handread.training.sources import TrainingSet
+
+if TYPE_CHECKING:
+    from handread.types import Progress
 
 LOWEST, HIGHEST = 1e-6, 1.0
 """Learning rates that are tried, in equal steps of their logarithm."""
@@ -43,7 +45,7 @@ def find_learning_rate(
     data: TrainingSet,
     *,
     steps: int = 150,
-    tick: Callable[[int, int], None] = lambda done, total: None,
+    tick: Progress = lambda done, total: None,
 ) -> Finding:
     """Try `steps` learning rates, one a batch, on a network of the recipe that is thrown away afterwards."""
     trainer = Trainer(config)
@@ -78,15 +80,16 @@ def save_finding(found: Finding, folder: Path) -> None:
     make_folder(folder)
     rows = [f"{rate:.6g},{loss:.6g}" for rate, loss in zip(found.rates, found.losses, strict=True)]
     write_atomic(folder / "learning_rate.csv", "\n".join(["learning_rate,loss", *rows, ""]).encode())
-    figure = Figure(figsize=(6, 3.6), dpi=120, layout="constrained")
+    figure = Figure(figsize=(6, 3.6), dpi=120)
     FigureCanvasAgg(figure)
     axes: Any = figure.subplots()
+    figure.subplots_adjust(left=0.12, right=0.975, bottom=0.15, top=0.9)
     axes.plot(found.rates, found.losses, linewidth=1.6, color="#1f3a5f")
     axes.axvline(found.suggestion, color="#c8553d", linewidth=1.2)
     axes.text(found.suggestion, axes.get_ylim()[1], f" suggested {found.suggestion:g}", va="top", color="#c8553d")
     axes.set_xscale("log")
     axes.set_xlabel("learning rate")
-    axes.set_ylabel("smooth loss, nats")
+    axes.set_title("smooth loss, nats", loc="left", fontsize=10)
     axes.grid(color="#d9d9d9", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     buffer = io.BytesIO()

@@ -9,8 +9,8 @@ al. 2022), as far towards the new ones as the held-out pictures ask for.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,9 @@ from handread.training.optimizers import decayed
 from handread.training.restore import freeze_statistics
 from handread.training.schedule import cosine
 from handread.training.sources import TrainingSet
+
+if TYPE_CHECKING:
+    from handread.types import Progress
 
 VARIED = AugmentConfig(
     rotate_degrees=6.0, slant=0.12, scale_fraction=0.08, shift_pixels=0.8, elastic_pixels=0.8,
@@ -63,7 +66,7 @@ def fine_tune(
     alphabet: Alphabet,
     config: LearnConfig,
     *,
-    tick: Callable[[int, int], None] = lambda done, total: None,
+    tick: Progress = lambda done, total: None,
 ) -> Network:
     """A copy of `old` that has learned `data` beside the drawn `rehearsal`; `old` is left as it is.
 

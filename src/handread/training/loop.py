@@ -21,6 +21,7 @@ from handread.errors import ConfigError, ModelError
 from handread.frame import Frame
 from handread.networks.base import Network
 from handread.networks.build import build_network
+from handread.networks.views import ShiftedViews
 from handread.training.augment import augment
 from handread.training.checkpoint import (
     Checkpoint,
@@ -103,6 +104,7 @@ class Trainer:
         if config.start:
             start_network(self.network, load_checkpoint(Path(config.start) / "last.safetensors"), config.start)
         self.average: Network = copy.deepcopy(self.network).eval() if config.ema_decay else self.network
+        self.answering: Network = ShiftedViews(self.average) if config.shifted_views else self.average
         self._learner: nn.Module = self.network if group.size == 1 else spread(self.network, group)
         self.optimizer = build_optimizer(self.network, config)
         self.sampler = CueSampler(self.alphabet)
@@ -252,15 +254,15 @@ class Trainer:
         follow(self.average, self.network, decay)
 
     def logits(self, images: npt.NDArray[np.uint8], cues: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """float32 (N, K) of the averaged network for ModelInput and cues."""
+        """float32 (N, K) of the network that is exported, its weights averaged, for ModelInput and cues."""
         out = []
         size = max(1, _JUDGED_PIXELS // (images.shape[2] * images.shape[3]))
-        self.average.eval()
+        self.answering.eval()
         with torch.inference_mode():
             for first in range(0, len(images), size):
                 image = torch.from_numpy(images[first : first + size]).to(self.device).float() / 255
                 cue = torch.from_numpy(cues[first : first + size]).to(self.device)
-                out.append(self.average(image, cue).float().cpu())
+                out.append(self.answering(image, cue).float().cpu())
         return torch.cat(out).numpy()
 
     def judge(self, data: TrainingSet) -> tuple[float, float]:
@@ -380,11 +382,13 @@ def mixed(batch: Batch, share: float, partners: Tensor) -> Batch:
 
 def follow(average: Network, network: Network, decay: float) -> None:
     """Move the weights and statistics of `average` a step of the moving average towards those of `network`."""
+    pairs = list(zip(average.state_dict().values(), network.state_dict().values(), strict=True))
+    floats = [pair for pair in pairs if pair[0].dtype.is_floating_point]
     with torch.no_grad():
-        for mean, now in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
-            if mean.dtype.is_floating_point:
-                mean.lerp_(now, 1 - decay)
-            else:
+        # one call for all of a network's small tensors, each of which would cost as much
+        torch._foreach_lerp_([mean for mean, _ in floats], [now for _, now in floats], 1 - decay)
+        for mean, now in pairs:
+            if not mean.dtype.is_floating_point:
                 mean.copy_(now)
 
 

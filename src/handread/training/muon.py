@@ -17,6 +17,8 @@ STEPS = 4
 """Repetitions: singular values come within about 0.7 to 1.2."""
 OTHERS = 0.2
 """AdamW's learning rate for what is no inner kernel, as a fraction of the run's."""
+_SMALL = 30_000
+"""Numbers up to which a matrix is multiplied in single precision."""
 _BETAS, _EPSILON = (0.9, 0.99), 1e-8
 
 
@@ -57,36 +59,48 @@ class Muon(torch.optim.Optimizer):
             weight.add_(step, alpha=-rate * max(1.0, rows / columns) ** 0.5)
 
     def _adam(self, group: dict[str, Any], weights: list[Tensor]) -> None:
+        if not weights:
+            return
         rate = OTHERS * group["lr"]
-        for weight in weights:
-            assert weight.grad is not None
-            state = self.state[weight]
-            if not state:
-                state["step"] = torch.zeros(())
-                state["mean"], state["square"] = torch.zeros_like(weight), torch.zeros_like(weight)
+        states = [self._state_of(weight) for weight in weights]
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
+        means, squares = [state["mean"] for state in states], [state["square"] for state in states]
+        for state in states:
             state["step"] += 1
-            done = int(state["step"])
-            state["mean"].lerp_(weight.grad, 1 - _BETAS[0])
-            state["square"].mul_(_BETAS[1]).addcmul_(weight.grad, weight.grad, value=1 - _BETAS[1])
-            spread = (state["square"] / (1 - _BETAS[1] ** done)).sqrt_().add_(_EPSILON)
-            weight.mul_(1 - rate * group["weight_decay"])
-            weight.addcdiv_(state["mean"], spread, value=-rate / (1 - _BETAS[0] ** done))
+        done = int(states[0]["step"])
+        # all weights of the group in one call each: they are small, and a call costs more than its arithmetic
+        torch._foreach_lerp_(means, gradients, 1 - _BETAS[0])
+        torch._foreach_mul_(squares, _BETAS[1])
+        torch._foreach_addcmul_(squares, gradients, gradients, value=1 - _BETAS[1])
+        spreads = torch._foreach_sqrt(torch._foreach_div(squares, 1 - _BETAS[1] ** done))
+        torch._foreach_add_(spreads, _EPSILON)
+        torch._foreach_mul_(weights, 1 - rate * group["weight_decay"])
+        torch._foreach_addcdiv_(weights, means, spreads, value=-rate / (1 - _BETAS[0] ** done))
+
+    def _state_of(self, weight: Tensor) -> dict[str, Any]:
+        state: dict[str, Any] = self.state[weight]
+        if not state:
+            state["step"] = torch.zeros(())
+            state["mean"], state["square"] = torch.zeros_like(weight), torch.zeros_like(weight)
+        return state
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
     """The nearest matrix to (R, C) whose singular values are all one, nearly: float32, by Newton and Schulz.
 
-    bfloat16 is exact enough: what is left over is noise beside that of a batch.
+    bfloat16 is exact enough for large ones: what is left over is noise beside that of a batch. For small ones its
+    conversions take longer than they save.
     """
     a, b, c = COEFFICIENTS
-    found = matrix.bfloat16()
+    found = matrix.bfloat16() if matrix.numel() > _SMALL else matrix
     found = found / (found.norm() + 1e-7)
     tall = matrix.shape[0] > matrix.shape[1]
     if tall:
         found = found.T
     for _ in range(STEPS):
         square = found @ found.T
-        found = a * found + (b * square + c * square @ square) @ found
+        square = torch.addmm(square, square, square, beta=b, alpha=c)
+        found = torch.addmm(found, square, found, beta=a)
     whole: Tensor = found.T if tall else found
     return whole.float()
 

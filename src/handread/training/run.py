@@ -20,13 +20,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 import handread
 from handread.alphabet import Alphabet
-from handread.card import ModelCard
 from handread.data.alone import alone_in
 from handread.data.atomic import make_folder, write_atomic
 from handread.errors import ConfigError, ModelError
@@ -38,12 +35,12 @@ from handread.runtime import store
 from handread.runtime.session import Session
 from handread.training.baseline import BASELINES, train_baseline
 from handread.training.baseline import FRAME as BASELINE_FRAME
-from handread.training.calibrate import Judged, calibrate
+from handread.training.calibrate import Judged
 from handread.training.checkpoint import Checkpoint, DamagedError, load_checkpoint, parse_checkpoint, save_checkpoint
 from handread.training.config import TrainConfig, config_from, config_to, load_recipe
 from handread.training.curves import Board, draw_curves
 from handread.training.distributed import ALONE, Group, joined
-from handread.training.export import export_network
+from handread.training.finishing import calibrated, shown_cues, write_model
 from handread.training.loop import Epoch, Trainer, has_bf16
 from handread.training.record import (
     RECIPE,
@@ -56,10 +53,9 @@ from handread.training.record import (
     weights_digest,
     write_record,
 )
-from handread.training.seen import lists_of, seen_by
-from handread.training.sources import Prepared, TrainingSet, prepare
+from handread.training.seen import lists_of
+from handread.training.sources import Prepared, prepare
 from handread.training.surroundings import differences, surroundings
-from handread.training.unplaced import settle_unplaced
 from handread.training.watcher import Watcher
 
 CHECKPOINT = "last.safetensors"
@@ -69,8 +65,6 @@ BEST = "best.safetensors"
 HISTORY = "history.csv"
 MODEL = store.OF_A_RUN
 REPORT = "report.html"
-_NEVER = -1e4
-"""A logit that leaves a class no probability."""
 
 
 def train_recipe(
@@ -134,94 +128,143 @@ class _Order:
 
 
 def _train(order: _Order, group: Group) -> Path | None:
-    out, data, watcher, skip_broken = order.out, order.data, order.watcher, order.skip_broken
     config, written = load_recipe(order.recipe, order.overrides), order.recipe.read_bytes()
-    checkpoint = out / CHECKPOINT
     group.agree("recipe, options or version", f"{handread.__version__} {order.resume} {json.dumps(config_to(config))}")
-    # what stands in the folder is what the first process sees: the others may be on other machines
-    state = _state(out, group.job) if group.leads else ""
-    state = group.told(state.encode()).decode()
-    resume = order.resume or state == "own"
-    if not resume and state:
-        raise ConfigError(f"{out} holds a run already; go on with --resume or choose another folder")
+    resume = _may_resume(order, group)
     if config.members > 1:
         return _train_members(order, config, written, group)
     if config.network in BASELINES:
-        if not group.leads:
-            return out / MODEL
-        prepared = _prepared(config, data, watcher, BASELINE_FRAME, skip_broken)
-        noted = _recorded(order, config, prepared)
-        _describe(out, config, written)
-        write_sources(out, prepared, noted.sources)
-        write_record(out, noted)
-        path = train_baseline(config, prepared, order.recipe.name, out, watcher)
-        seal(out, noted)
-        write_atomic(out / REPORT, run_page(out).encode())
-        return path
-    saved = _resumed(out, config, watcher, group) if resume else None
+        return _train_baseline(order, config, written) if group.leads else order.out / MODEL
+    saved = _resumed(order.out, config, order.watcher, group) if resume else None
+    fit = _begin(order, config, saved, group)
+    if not group.leads:
+        finished = fit.trainer.fit(fit.prepared.training, fit.prepared.validation, stop=order.watcher.stop)
+        return order.out / MODEL if finished else None
+    record = _introduce(fit, written, went_on=saved is not None)
+    return _finish(fit, record) if _fit(fit, record) else None
+
+
+def _may_resume(order: _Order, group: Group) -> bool:
+    """Whether to go on with what stands in the folder; raises `ConfigError` where that is another run."""
+    # what stands in the folder is what the first process sees: the others may be on other machines
+    state = group.told((_state(order.out, group.job) if group.leads else "").encode()).decode()
+    resume = order.resume or state == "own"
+    if not resume and state:
+        raise ConfigError(f"{order.out} holds a run already; go on with --resume or choose another folder")
+    return resume
+
+
+@dataclass(slots=True)
+class _Fit:
+    """A run between its beginning and its end."""
+
+    order: _Order
+    config: TrainConfig
+    trainer: Trainer
+    prepared: Prepared
+    digest: str
+    """Of the training data."""
+    history: list[dict[str, float]]
+    """A row an epoch."""
+    weights: list[str]
+    """Checksum of the weights after each epoch."""
+
+    def checkpoint(self) -> Checkpoint:
+        """All that is needed to go on from here."""
+        # how long an epoch took is no part of the state: the same run leaves the same bytes
+        rows = [{name: value for name, value in row.items() if name != "seconds"} for row in self.history]
+        told: dict[str, object] = {"config": config_to(self.config), "data": self.digest, "history": rows,
+                                   "weights": self.weights}  # fmt: skip
+        job = self.trainer.group.job
+        return self.trainer.checkpoint(told | {"job": job} if job else told)
+
+    def noted(self, record: RunRecord) -> RunRecord:
+        """The record of the run's beginning with what has come since."""
+        return dataclasses.replace(record, weights=tuple(self.weights))
+
+
+def _begin(order: _Order, config: TrainConfig, saved: Checkpoint | None, group: Group) -> _Fit:
+    """Network and data as they were when `saved` was, or new."""
     trainer = Trainer(config, group)
-    prepared = _prepared(config, data, watcher, trainer.network.frame, skip_broken)
+    prepared = _prepared(config, order.data, order.watcher, trainer.network.frame, order.skip_broken)
     digest = prepared.training.digest()
     group.agree("data or device", f"{digest} {trainer.device.type}")
-    history: list[dict[str, float]] = []
-    weights: list[str] = []
-    if saved is not None:
-        if saved.facts["data"] != digest:
-            raise ConfigError(f"the run in {out} saw other data; resume it with the same --data")
-        trainer.restore(saved)
-        history = _timed(saved.facts["history"], out / HISTORY)
-        weights = list(saved.facts.get("weights", [""] * len(history)))
+    if saved is None:
+        return _Fit(order, config, trainer, prepared, digest, [], [])
+    if saved.facts["data"] != digest:
+        raise ConfigError(f"the run in {order.out} saw other data; resume it with the same --data")
+    trainer.restore(saved)
+    history = _timed(saved.facts["history"], order.out / HISTORY)
+    weights = list(saved.facts.get("weights", [""] * len(history)))
+    return _Fit(order, config, trainer, prepared, digest, history, weights)
 
-    def facts() -> dict[str, object]:
-        # how long an epoch took is no part of the state: the same run leaves the same bytes
-        rows = [{name: value for name, value in row.items() if name != "seconds"} for row in history]
-        told: dict[str, object] = {"config": config_to(config), "data": digest, "history": rows, "weights": weights}
-        return told | {"job": group.job} if group.job else told
 
-    if not group.leads:
-        finished = trainer.fit(prepared.training, prepared.validation, stop=watcher.stop)
-        return out / MODEL if finished else None
-    _describe(out, config, written)
-    _surround(out, environment(trainer), went_on=saved is not None)
-    write_atomic(out / "architecture.json", json.dumps(architecture(config, trainer.network), indent=1).encode())
-    begun = _recorded(order, config, prepared)
-    write_sources(out, prepared, begun.sources)
+def _introduce(fit: _Fit, written: bytes, *, went_on: bool) -> RunRecord:
+    """Write what can be said before the first epoch; gives the record."""
+    out = fit.order.out
+    _describe(out, fit.config, written)
+    _surround(out, _environment(fit.trainer), went_on=went_on)
+    said = _architecture(fit.config, fit.trainer.network)
+    write_atomic(out / "architecture.json", json.dumps(said, indent=1).encode())
+    record = _recorded(fit.order, fit.config, fit.prepared)
+    _write_sources(out, fit.prepared, record.sources)
+    write_record(out, fit.noted(record))
+    return record
 
-    def note() -> RunRecord:
-        return dataclasses.replace(begun, weights=tuple(weights))
 
-    write_record(out, note())
-    board = Board(out / "tensorboard") if order.tensorboard else None
+def _fit(fit: _Fit, begun: RunRecord) -> bool:
+    """Fit to the end, writing after every epoch all that is needed to go on; False when it was stopped before."""
+    out, trainer, watcher = fit.order.out, fit.trainer, fit.order.watcher
+    board = Board(out / "tensorboard") if fit.order.tensorboard else None
 
     def record(epoch: Epoch) -> None:
-        history.append(_row(epoch))
-        weights.append(weights_digest(trainer.average.state_dict()))
-        if config.keep == "best" and epoch.best:
+        fit.history.append(_row(epoch))
+        fit.weights.append(weights_digest(trainer.average.state_dict()))
+        if fit.config.keep == "best" and epoch.best:
             save_checkpoint(out / BEST, trainer.kept())
-        write_atomic(out / HISTORY, _csv(history))
-        save_checkpoint(checkpoint, trainer.checkpoint(facts()), before=out / PREVIOUS)
-        write_record(out, note())
+        write_atomic(out / HISTORY, _csv(fit.history))
+        save_checkpoint(out / CHECKPOINT, fit.checkpoint(), before=out / PREVIOUS)
+        write_record(out, fit.noted(begun))
         if board is not None:
-            board.add(history[-1])
+            board.add(fit.history[-1])
         watcher.epoch(epoch)
 
     def tick(done: int, total: int) -> None:
         watcher.step(trainer.epochs_done + 1, done, total)
 
-    watcher.begin(config, len(prepared.training), trainer.epochs_done)
-    done = trainer.fit(prepared.training, prepared.validation, record=record, tick=tick, stop=watcher.stop)
+    training, validation = fit.prepared.training, fit.prepared.validation
+    watcher.begin(fit.config, len(training), trainer.epochs_done)
+    done = trainer.fit(training, validation, record=record, tick=tick, stop=watcher.stop)
     if not done:
-        save_checkpoint(checkpoint, trainer.checkpoint(facts()))
-    if history:
-        draw_curves(history, out / "curves.png", title=config.name)
-    if not done:
-        return None
-    if config.keep == "best":
-        trainer.load_kept(load_checkpoint(out / BEST))
-    path = finish(trainer, prepared, order.recipe.name, out)
-    seal(out, note())
+        save_checkpoint(out / CHECKPOINT, fit.checkpoint())
+    if fit.history:
+        draw_curves(fit.history, out / "curves.png", title=fit.config.name)
+    return done
+
+
+def _finish(fit: _Fit, begun: RunRecord) -> Path:
+    """Write the model, the seal and the page of a run that was fitted to the end."""
+    out = fit.order.out
+    if fit.config.keep == "best":
+        fit.trainer.load_kept(load_checkpoint(out / BEST))
+    write_model(fit.trainer, fit.prepared, fit.order.recipe.name, out / MODEL)
+    seal(out, fit.noted(begun))
     write_atomic(out / REPORT, run_page(out).encode())
     (out / PREVIOUS).unlink(missing_ok=True)
+    return out / MODEL
+
+
+def _train_baseline(order: _Order, config: TrainConfig, written: bytes) -> Path:
+    """What is no network is fitted in one go, and writes no checkpoint."""
+    out = order.out
+    prepared = _prepared(config, order.data, order.watcher, BASELINE_FRAME, order.skip_broken)
+    record = _recorded(order, config, prepared)
+    _describe(out, config, written)
+    _write_sources(out, prepared, record.sources)
+    write_record(out, record)
+    path = train_baseline(config, prepared, order.recipe.name, out, order.watcher)
+    seal(out, record)
+    write_atomic(out / REPORT, run_page(out).encode())
     return path
 
 
@@ -254,26 +297,12 @@ def _train_members(order: _Order, config: TrainConfig, written: bytes, group: Gr
     judged = {name: Judged(session.run(part.images, shown_cues(part) if card.has_cues else None), part.labels)
               for name, part in prepared.validation.items() if len(part)}  # fmt: skip
     if judged:
-        merged = merge(files, _calibrated(session.card, judged))
+        merged = merge(files, calibrated(session.card, judged))
     write_atomic(out / MODEL, merged)
     if seen is not None:
         seen.save(out / SEEN)
     seal(out, _recorded(order, config))
     return out / MODEL
-
-
-def _calibrated(card: ModelCard, judged: Mapping[str, Judged]) -> ModelCard:
-    """The card with what the validation data say of temperature, thresholds and accuracy."""
-    found = calibrate(judged, Alphabet.of(card.alphabet), has_none=card.has_none)
-    right = {name: part.logits[:, : len(card.alphabet)].argmax(axis=1) == part.labels for name, part in judged.items()}
-    return dataclasses.replace(
-        card,
-        temperature=found.temperature,
-        accept_above=found.accept_above,
-        ink_above=found.ink_above,
-        alphabet_above=found.alphabet_above,
-        scores={f"validation accuracy, {name}": round(float(hits.mean()), 5) for name, hits in right.items()},
-    )
 
 
 def _prepared(config: TrainConfig, data: str, watcher: Watcher, frame: Frame, skip_broken: bool) -> Prepared:
@@ -388,7 +417,7 @@ def roots_of(config: TrainConfig) -> tuple[str, str]:
     return begun, hashlib.sha256(store.load(config.teacher)).hexdigest() if config.teacher else ""
 
 
-def architecture(config: TrainConfig, network: Network) -> dict[str, object]:
+def _architecture(config: TrainConfig, network: Network) -> dict[str, object]:
     """The network in plain words: what builds it again, its input, its layers and their parameters."""
     return {
         "network": config.network,
@@ -419,57 +448,13 @@ def _timed(rows: Sequence[Mapping[str, float]], path: Path) -> list[dict[str, fl
     return [{"epoch": row["epoch"], "loss": row["loss"], **time, **row} for row, time in zip(rows, times, strict=True)]
 
 
-def write_sources(out: Path, prepared: Prepared, parts: Sequence[Part]) -> None:
+def _write_sources(out: Path, prepared: Prepared, parts: Sequence[Part]) -> None:
     """Keep what the card says of the data beside the run, with the checksums of `parts`."""
     rows = [
         {"name": s.name, "count": s.count, "licence": s.licence, "source": s.source, "sha256": part.sha256}
         for s, part in zip(prepared.sources, parts, strict=True)
     ]
     write_atomic(out / "sources.json", json.dumps(rows, indent=1, ensure_ascii=False).encode())
-
-
-def finish(trainer: Trainer, prepared: Prepared, recipe: str, out: Path) -> Path:
-    """Put class frequencies right, calibrate on the validation data and write model.onnx."""
-    config = trainer.config
-    settle_unplaced(trainer, prepared.training, config.sources)
-    judged = {
-        name: _as_asked(judge(trainer, part), part, config) for name, part in prepared.validation.items() if len(part)
-    }
-    network = trainer.average
-    seen = seen_by(config, prepared.training)
-    card = ModelCard(
-        name=config.name, version=config.version, alphabet="".join(Alphabet.of(config.alphabet)),
-        has_none=config.reject, has_cues=network.uses_cues, data=prepared.sources, recipe=recipe,
-        seen=seen.sketch(),
-    ).with_frame(network.frame)  # fmt: skip
-    if judged:
-        card = _calibrated(card, judged)
-    path = out / MODEL
-    export_network(network, card, path)
-    seen.save(out / SEEN)
-    return path
-
-
-def judge(trainer: Trainer, part: TrainingSet) -> Judged:
-    """Logits of a validation set, with the cues that prediction would have."""
-    return Judged(trainer.logits(part.images, shown_cues(part)), part.labels)
-
-
-def _as_asked(judged: Judged, part: TrainingSet, config: TrainConfig) -> Judged:
-    """A source whose class frequencies are ignored is judged among the characters that it holds: that a digit of a
-    set of digits might be an O is no fault of the network."""
-    origin = int(part.origins[0])
-    if origin < 0 or not config.sources or config.sources[origin].prior != "ignored":
-        return judged
-    absent = np.setdiff1d(np.arange(len(Alphabet.of(config.alphabet))), judged.labels)
-    logits = judged.logits.copy()
-    logits[:, absent] = _NEVER
-    return Judged(logits, judged.labels)
-
-
-def shown_cues(part: TrainingSet) -> npt.NDArray[np.float32]:
-    """The cues of a validation set that prediction would have: those of pictures."""
-    return np.where(part.pictures[:, None], part.cues, 0).astype(np.float32)
 
 
 def export_run(run: Path, out: Path, int8: bool = False) -> Path:
@@ -509,7 +494,7 @@ def pack_run(run: Path, out: Path) -> Path:
     return out
 
 
-def environment(trainer: Trainer) -> dict[str, object]:
+def _environment(trainer: Trainer) -> dict[str, object]:
     """Versions and machine, for the record; of several processes, those of the first."""
     several: dict[str, object] = {"processes": trainer.group.size} if trainer.group.size > 1 else {}
     device: dict[str, object] = {"device": str(trainer.device)}

@@ -23,6 +23,7 @@ from handread.data.load import load_data
 from handread.data.mapped import blocks_of, is_mapped
 from handread.data.reader import TRAINING
 from handread.data.split import held_out, last
+from handread.decode import look_alikes
 from handread.errors import ConfigError
 from handread.frame import DEFAULT_FRAME, Frame
 from handread.imaging.cues import CENTRES, CUES, SIZES, unknown_cues
@@ -126,6 +127,7 @@ def prepare(
                 loaded = loaded.take(
                     np.sort(np.random.default_rng(config.seed).permutation(len(loaded))[: source.count])
                 )
+            loaded, strangers = _without_foreign(loaded, alphabet, source, config.reject)
             own = np.ones(len(loaded), np.bool_)
             if source.held_out_fraction:
                 chosen = last if source.held_out == "last" else partial(held_out, seed=config.seed)
@@ -135,12 +137,15 @@ def prepare(
                 kept = _left_stored(loaded, own, alphabet, source.repeat, index, frame)
             else:
                 kept = _from_images(loaded if own.all() else loaded.take(own), alphabet, source.repeat, index, frame)
+            if strangers is not None:
+                kept = join([kept, _refused(strangers, alphabet, source.repeat, index, frame)])
         parts.append(kept)
         cards.append(DataSource(name, len(kept), source.licence, source.origin))
     for source in config.validation:
         progress(source.data)
         loaded = load_data(_locate(source, data), split=source.split or None, frame=frame, skip_broken=skip_broken)
         skipped += loaded.skipped
+        loaded, _ = _without_foreign(loaded, alphabet, source, reject=False)
         validation[source.data] = _from_images(loaded, alphabet, 1.0, -1, frame)
     return Prepared(join(parts), validation, tuple(cards), tuple(skipped))
 
@@ -150,6 +155,28 @@ def _locate(source: SourceConfig, data: str) -> str:
         return data
     below = Path(data) / source.data
     return str(below) if below.exists() else source.data
+
+
+def _without_foreign(
+    data: LabelledImages, alphabet: Alphabet, source: SourceConfig, reject: bool
+) -> tuple[LabelledImages, LabelledImages | None]:
+    """The items that the alphabet knows, and those to be refused; all the rest is left out, as `source` asks for."""
+    known = np.array([c in alphabet for c in data.alphabet], dtype=np.bool_)
+    if source.foreign == "error" or known.all():
+        return data, None
+    own = data.take(known[data.labels])
+    if source.foreign == "left-out" or not reject:
+        return own, None
+    # what looks like one of the alphabet, an O among digits, is neither that nor to be refused
+    return own, data.take(~look_alikes(data.alphabet, alphabet)[data.labels])
+
+
+def _refused(data: LabelledImages, alphabet: Alphabet, repeat: float, origin: int, frame: Frame) -> TrainingSet:
+    """Characters of other alphabets as no character."""
+    known = data.cues is not None
+    cues = data.cues if data.cues is not None else _frame_cues(data.images)
+    none = np.full(len(data), len(alphabet), np.int64)
+    return _rows(data.as_input(frame).images[:, None], none, cues, repeat, origin, pictures=known)
 
 
 def join(parts: list[TrainingSet]) -> TrainingSet:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,10 @@ from handread.data.mapped import blocks_of, rows_of
 from handread.frame import Frame
 from handread.imaging.glyph import normalise
 
+if TYPE_CHECKING:
+    from handread.types import ModelInput
+
 Rows = npt.NDArray[np.int64] | slice | int
-Inputs = npt.NDArray[np.uint8]
 
 
 class _ArrayLike:
@@ -27,16 +29,16 @@ class _ArrayLike:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, rows: Rows) -> Inputs:
+    def __getitem__(self, rows: Rows) -> ModelInput:
         if isinstance(rows, int | np.integer):
-            one: Inputs = self._taken(np.array([rows]))[0]
+            one: ModelInput = self._taken(np.array([rows]))[0]
             return one
         return self._taken(np.arange(len(self))[rows])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         return self[:].astype(dtype or np.uint8, copy=False)
 
-    def _taken(self, rows: npt.NDArray[np.int64]) -> Inputs:
+    def _taken(self, rows: npt.NDArray[np.int64]) -> ModelInput:
         raise NotImplementedError
 
     def content(self) -> Iterator[npt.NDArray[Any]]:
@@ -51,7 +53,7 @@ class _Stored(_ArrayLike):
     frame: Frame
     shape: tuple[int, ...]
 
-    def _taken(self, rows: npt.NDArray[np.int64]) -> Inputs:
+    def _taken(self, rows: npt.NDArray[np.int64]) -> ModelInput:
         return normalise(rows_of(self.ink, self.rows[rows]), self.frame)
 
     def content(self) -> Iterator[npt.NDArray[Any]]:
@@ -61,10 +63,10 @@ class _Stored(_ArrayLike):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Joined(_ArrayLike):
-    parts: tuple[Inputs, ...]
+    parts: tuple[ModelInput, ...]
     shape: tuple[int, ...]
 
-    def _taken(self, rows: npt.NDArray[np.int64]) -> Inputs:
+    def _taken(self, rows: npt.NDArray[np.int64]) -> ModelInput:
         found = np.empty((len(rows), *self.shape[1:]), np.uint8)
         first = 0
         for part in self.parts:
@@ -78,21 +80,21 @@ class _Joined(_ArrayLike):
             yield from content(part)
 
 
-def stored(ink: npt.NDArray[np.uint8], rows: npt.NDArray[np.int64], frame: Frame) -> Inputs:
+def stored(ink: npt.NDArray[np.uint8], rows: npt.NDArray[np.int64], frame: Frame) -> ModelInput:
     """The given rows of `ink`, uint8 (M, H, W), as inputs of `frame`: as an array would be, made anew each time."""
     made: Any = _Stored(ink, rows, frame, (len(rows), 1, *frame.shape))
-    inputs: Inputs = made
+    inputs: ModelInput = made
     return inputs
 
 
-def joined(parts: Sequence[Inputs]) -> Inputs:
+def joined(parts: Sequence[ModelInput]) -> ModelInput:
     """All rows of all parts in order, in memory unless a part is stored."""
     if len(parts) == 1:
         return parts[0]
     if not any(isinstance(part, _ArrayLike) for part in parts):
         return np.concatenate(parts)
     made: Any = _Joined(tuple(parts), (sum(map(len, parts)), *parts[0].shape[1:]))
-    inputs: Inputs = made
+    inputs: ModelInput = made
     return inputs
 
 

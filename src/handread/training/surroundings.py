@@ -12,11 +12,10 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 
 import handread
-from handread.machine import cores, instructions, processor
+from handread.machine import cores, instructions, processor, versions
 
 PACKAGES = ("numpy", "opencv-python-headless", "pillow", "onnx", "onnxruntime", "safetensors")
 """What every run computes with; torch and scikit-learn say theirs where they are used."""
@@ -37,12 +36,7 @@ def surroundings(*packages: str) -> dict[str, object]:
         "code": code_digest(),
         "python": platform.python_version(),
     }
-    for package in (*packages, *PACKAGES):
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:  # OpenCV has several names, and what is not there was not used
-            continue
-    found |= {
+    found |= versions(*packages, *PACKAGES) | {
         "system": platform.platform(),
         "machine": platform.machine(),
         "processor": processor(),

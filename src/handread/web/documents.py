@@ -13,7 +13,7 @@ from handread.web.problems import MEDIA_TYPE
 REFERENCE = "#/components/schemas/{model}"
 
 
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """`responses` of a route that answers so."""
     content = {MEDIA_TYPE: {"schema": {"$ref": REFERENCE.format(model="Problem")}}}
     return {status: {"description": http.HTTPStatus(status).phrase, "content": content} for status in statuses}
@@ -42,7 +42,7 @@ def request_body(json_model: type[BaseModel], form_model: type[BaseModel] | None
 
 
 def complete(document: dict[str, Any]) -> dict[str, Any]:
-    """`document` with the models that only `request_body` and `problems` name."""
+    """`document` with the models that only `request_body` and `problem_responses` name."""
     found = document.setdefault("components", {}).setdefault("schemas", {})
     for model in (schemas.ReadRequest, schemas.BatchRequest, schemas.Correction, schemas.Problem):
         schema = model.model_json_schema(ref_template=REFERENCE)

@@ -13,10 +13,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from handread.imaging.shrink import shrunk_to
+
 if TYPE_CHECKING:
     from handread.alphabet import Alphabet
     from handread.recognizer import Recognizer, Seen
-    from handread.types import InkImage, UInt8Array
+    from handread.types import UInt8Array
 
 MOST_CHARACTERS = 40
 """Characters whose saliency is worked out; each takes about eighty runs of the network."""
@@ -41,7 +43,7 @@ def look(reader: Recognizer, seen: Seen, alphabet: Alphabet) -> dict[str, Any]:
     for index, glyph in enumerate(seen.glyphs[:, 0]):
         shown = _uri(paint(glyph, maps[index])) if index < len(maps) else ""
         characters.append({"input": _uri(255 - glyph), "saliency": shown})
-    return {"ink": _uri(255 - _reduced(seen.ink)), "characters": characters}
+    return {"ink": _uri(255 - shrunk_to(seen.ink, _INK_SIDE, least=1)), "characters": characters}
 
 
 def saliency(reader: Recognizer, seen: Seen, alphabet: Alphabet) -> npt.NDArray[np.float32]:
@@ -98,14 +100,6 @@ def _patches(height: int, width: int) -> npt.NDArray[np.bool_]:
 def _log_odds(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     p = np.clip(probabilities.astype(np.float64), _SURE, 1 - _SURE)
     return np.asarray(np.log(p) - np.log1p(-p))
-
-
-def _reduced(ink: InkImage) -> UInt8Array:
-    factor = max(ink.shape) / _INK_SIDE
-    if factor <= 1:
-        return ink
-    size = (max(1, round(ink.shape[1] / factor)), max(1, round(ink.shape[0] / factor)))
-    return np.asarray(cv2.resize(ink, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _uri(picture: UInt8Array) -> str:

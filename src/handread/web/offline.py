@@ -12,6 +12,7 @@ from handread.data.atomic import make_folder, sweep, write_atomic
 from handread.errors import DataError, ModelError
 from handread.runtime import store
 from handread.runtime.session import Session
+from handread.runtime.wire import operators_of
 from handread.web.bundle import bundle
 
 STATIC = Path(__file__).resolve().parent / "static"
@@ -76,7 +77,7 @@ def _model(model: str | Path) -> tuple[str, bytes]:
             f"{model} was trained on pictures of one character at its own size, and the page reads drawings and lines; "
             "read such pictures with handread read --one"
         )
-    foreign = sorted(set(operators(content)) - OPERATORS)
+    foreign = sorted(set(operators_of(content)) - OPERATORS)
     if foreign:
         raise ModelError(
             f"{model} uses {', '.join(foreign)}, which the page without a server cannot work out; "
@@ -143,45 +144,3 @@ def _style() -> str:
 
 def _base64(content: bytes) -> str:
     return base64.b64encode(content).decode("ascii")
-
-
-def operators(content: bytes) -> list[str]:
-    """Names of the operators of an ONNX file's nodes, in order; its own domain stands before a foreign one's.
-
-    Read from the protocol buffer itself, as ``onnx`` comes only with ``handread[train]``. The file must be whole.
-    """
-    found = []
-    for graph in _parts(content, 7):
-        for node in _parts(graph, 1):
-            name = b"".join(_parts(node, 4)).decode()
-            domain = b"".join(_parts(node, 7)).decode()
-            found.append(f"{domain}.{name}" if domain not in ("", "ai.onnx") else name)
-    return found
-
-
-def _parts(message: bytes, wanted: int) -> Iterator[bytes]:
-    """Contents of a message's fields of the number `wanted` that have a length."""
-    at = 0
-    while at < len(message):
-        key, at = _varint(message, at)
-        kind = key & 7
-        if kind == 2:
-            length, at = _varint(message, at)
-            if key >> 3 == wanted:
-                yield message[at : at + length]
-            at += length
-        elif kind == 0:
-            _, at = _varint(message, at)
-        else:
-            at += 8 if kind == 1 else 4
-
-
-def _varint(message: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = message[at]
-        at += 1
-        value |= (byte & 127) << shift
-        shift += 7
-        if byte < 128:
-            return value, at

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from handread import __version__
 from handread.alphabet import NAMED
 from handread.web import intake, schemas
-from handread.web.documents import problems, request_body
+from handread.web.documents import problem_responses, request_body
 from handread.web.intake import JSON
 from handread.web.limits import check_token
 from handread.web.problems import ProblemError
@@ -56,7 +56,7 @@ open_router = APIRouter()
     "/v1/read",
     summary="Read pictures or a drawing",
     response_model=schemas.ReadAnswer,
-    responses=problems(401, 408, 413, 415, 422, 429, 503),
+    responses=problem_responses(401, 408, 413, 415, 422, 429, 503),
     openapi_extra=request_body(schemas.ReadRequest, schemas.Options),
 )
 async def read(request: Request) -> Response:
@@ -72,7 +72,7 @@ async def read(request: Request) -> Response:
     summary="Read many single characters",
     response_model=schemas.BatchAnswer,
     response_model_exclude_none=True,
-    responses=problems(401, 408, 413, 415, 422, 429, 503),
+    responses=problem_responses(401, 408, 413, 415, 422, 429, 503),
     openapi_extra=request_body(schemas.BatchRequest, schemas.BatchOptions),
 )
 async def read_batch(request: Request) -> Response:
@@ -82,7 +82,7 @@ async def read_batch(request: Request) -> Response:
 
 @router.get(
     "/v1/models", summary="Models, alphabets and limits", response_model=schemas.ModelsAnswer,
-    responses=problems(401, 429),
+    responses=problem_responses(401, 429),
 )  # fmt: skip
 async def models(request: Request) -> Response:
     """The models that this server has, with their cards and scores, and what a request may hold."""
@@ -93,7 +93,8 @@ async def models(request: Request) -> Response:
 
 @router.post(
     "/v1/corrections", status_code=201, summary="Keep a correction", response_model=schemas.CorrectionAnswer,
-    responses=problems(401, 404, 408, 409, 413, 415, 422, 429, 503), openapi_extra=request_body(schemas.Correction),
+    responses=problem_responses(401, 404, 408, 409, 413, 415, 422, 429, 503),
+    openapi_extra=request_body(schemas.Correction),
 )  # fmt: skip
 async def correct(request: Request) -> Response:
     """A character and what it is, kept in the operator's folder; only where the server was started with --collect."""
@@ -116,7 +117,7 @@ async def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@open_router.get("/readyz", summary="Does it take requests?", tags=["operators"], responses=problems(503))
+@open_router.get("/readyz", summary="Does it take requests?", tags=["operators"], responses=problem_responses(503))
 async def readyz(request: Request) -> dict[str, str]:
     """Well while there is room for requests."""
     state = state_of(request)

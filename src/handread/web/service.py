@@ -19,14 +19,14 @@ import numpy as np
 import numpy.typing as npt
 
 from handread.alphabet import NAMED, Alphabet
+from handread.answer import as_row
 from handread.errors import AlphabetError, ImageError
 from handread.imaging.read import FORMATS
 from handread.imaging.single import Single, single_character
 from handread.recognizer import Recognizer
-from handread.rows import as_row
 from handread.runtime import store
 from handread.runtime.session import Session, read_card
-from handread.types import REFUSED, Box, Reading
+from handread.types import REFUSED, Reading
 from handread.web.batching import Gatherer
 from handread.web.drawing import draw_canvas
 from handread.web.look import look
@@ -358,10 +358,7 @@ def _scaled(reading: Reading, factor: float) -> Reading:
         return reading
     return dataclasses.replace(
         reading,
-        characters=tuple(
-            dataclasses.replace(c, box=Box(*(round(v * factor) for v in (c.box.x, c.box.y, c.box.width, c.box.height))))
-            for c in reading.characters
-        ),
+        characters=tuple(dataclasses.replace(c, box=c.box.scaled(factor)) for c in reading.characters),
     )
 
 

@@ -7,7 +7,7 @@ import { extractInk } from "./ink.js";
 import { Network } from "./network.js";
 import { round } from "./numbers.js";
 import { parseModel } from "./onnx.js";
-import { areCharacters, findCharacters } from "./page.js";
+import { areCharacters, findCharacters } from "./layout.js";
 import { atReadingSize, segment } from "./segment.js";
 import { singleCharacter } from "./single.js";
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +40,9 @@ from handread.training.rewire import (
     wired,
 )
 
+if TYPE_CHECKING:
+    from handread.types import Floats, Labels, ModelInput, Progress
+
 FEW = 200
 """With fewer items than this the choice and the thresholds are shaky."""
 SCALES = ((0.0, 1.0), (0.0, 255.0), (-1.0, 1.0), (-0.4242, 2.8215), (0.0, 16.0))
@@ -55,11 +59,6 @@ _TRIED = 16
 """Items that show whether a wiring runs."""
 _DETAIL = 4
 """Pictures are laid out this many times larger once, and from there into each frame that is tried."""
-
-Inputs = npt.NDArray[np.uint8]
-Labels = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +171,7 @@ def adopt(
         _card(order, frame, source.name),
         scores={f"calibration accuracy, {items.name}, n {len(items)}": round(accuracy, 5)},
     )
-    content, wiring, card = calibrated(foreign, wiring, card, {items.name: judged})
+    content, wiring, card = calibrated_file(foreign, wiring, card, {items.name: judged})
     check_same(content, inputs[:_TRIED], judged.logits[:_TRIED], wiring)
     write_atomic(out, content)
     return Adopted(
@@ -181,7 +180,7 @@ def adopt(
     )  # fmt: skip
 
 
-def calibrated(
+def calibrated_file(
     foreign: Foreign, wiring: Wiring, card: ModelCard, judged: Mapping[str, Judged]
 ) -> tuple[bytes, Wiring, ModelCard]:
     """The finished file with the least log loss on `judged`: floor of the probabilities, temperature, thresholds.
@@ -251,7 +250,7 @@ def _frames(order: Order) -> Iterator[Frame]:
                 yield Frame(order.height, order.width, ink, centre)
 
 
-def _inputs(items: LabelledImages, frame: Frame) -> Inputs:
+def _inputs(items: LabelledImages, frame: Frame) -> ModelInput:
     """uint8 (N, 1, height, width): from ink, from pictures in detail, or already so."""
     if items.frame == frame:
         return items.images[:, None]
@@ -280,7 +279,7 @@ def _range(order: Order, foreign: Foreign) -> tuple[float, float]:
     return (high, low) if order.invert else (low, high)
 
 
-def _find_wiring(foreign: Foreign, order: Order, inputs: Inputs, labels: Labels, name: str) -> Wiring:
+def _find_wiring(foreign: Foreign, order: Order, inputs: ModelInput, labels: Labels, name: str) -> Wiring:
     """The wiring that runs and gives one number a class; of several, the one with the least log loss."""
     running: list[tuple[float, int, Wiring]] = []
     why: ModelError | None = None
@@ -311,7 +310,7 @@ def _mismatch(foreign: Foreign, order: Order) -> str:
     )
 
 
-def _first_answers(foreign: Foreign, wiring: Wiring, order: Order, inputs: Inputs) -> tuple[Wiring, Floats]:
+def _first_answers(foreign: Foreign, wiring: Wiring, order: Order, inputs: ModelInput) -> tuple[Wiring, Floats]:
     """Run a few items; gives the wiring completed, and what came out. Raises `ModelError` where nothing does."""
     few = inputs[:_TRIED]
     if foreign.batch is not None:
@@ -329,7 +328,7 @@ def _first_answers(foreign: Foreign, wiring: Wiring, order: Order, inputs: Input
     return wiring, np.log(np.maximum(answers, FLOORS[0])).astype(np.float32)
 
 
-def _answers_of(foreign: Foreign, wiring: Wiring, order: Order, inputs: Inputs) -> Floats:
+def _answers_of(foreign: Foreign, wiring: Wiring, order: Order, inputs: ModelInput) -> Floats:
     _, height, width = inputs.shape[1:]
     frame = Frame(height, width, min(height, width))
     answers = _session(foreign, wiring, order, frame).run(inputs)
@@ -349,7 +348,7 @@ def _are_shares(answers: Floats) -> bool:
     return bool(answers.min() >= -1e-6 and answers.max() <= 1 + 1e-4)
 
 
-def _find_scale(foreign: Foreign, order: Order, wiring: Wiring, ways_in: list[Inputs], labels: Labels) -> Wiring:
+def _find_scale(foreign: Foreign, order: Order, wiring: Wiring, ways_in: list[ModelInput], labels: Labels) -> Wiring:
     """The likeliest range of numbers and polarity, of those that the order leaves open, with nearly the least log loss.
 
     No temperature is fitted here: a network is near calibration on the numbers that it was trained on, while with a
@@ -403,7 +402,7 @@ def clearly_best(losses: Sequence[npt.NDArray[np.float64]]) -> int:
     return best if gain.mean() > gain.std() / np.sqrt(len(gain)) else 0
 
 
-def _run(session: Session, inputs: Inputs, progress: Progress) -> Floats:
+def _run(session: Session, inputs: ModelInput, progress: Progress) -> Floats:
     parts = []
     for start in range(0, len(inputs), _CHOOSE_BY):
         parts.append(session.run(inputs[start : start + _CHOOSE_BY]))

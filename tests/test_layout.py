@@ -14,7 +14,7 @@ from handread.decode import Scores
 from handread.imaging.draw import Paper, Pen, draw_text
 from handread.imaging.ink import extract_ink
 from handread.imaging.segment import Piece, TextLine, segment
-from handread.page import Spot, find_characters
+from handread.layout import Spot, find_characters
 from handread.types import Box
 
 DIGITS = Alphabet.of("digits")

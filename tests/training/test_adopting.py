@@ -18,8 +18,8 @@ from handread.errors import AlphabetError, ConfigError, DataError, HandreadError
 from handread.frame import MNIST_FRAME, Frame
 from handread.imaging.glyph import normalise
 from handread.recognizer import Recognizer
-from handread.training import adopt as module
-from handread.training.adopt import Adopted, Order, adopt
+from handread.training import adopting
+from handread.training.adopting import Adopted, Order, adopt
 from handread.training.baseline_graphs import neighbours_graph
 from handread.training.calibrate import Judged
 
@@ -207,7 +207,7 @@ def test_a_floor_is_fitted_where_never_is_too_strong() -> None:
         np.where(rng.random(400) < 0.1, (labels + 1) % 3, labels)
     ]  # a tree that is sure, and wrong in ten
     parts = [Judged(np.log(np.maximum(shares, 1e-7)).astype(np.float32), labels)]
-    assert module._best_floor(parts, 3) > module.FLOORS[0]
+    assert adopting._best_floor(parts, 3) > adopting.FLOORS[0]
 
 
 @pytest.mark.parametrize("batch", [1, 4])

@@ -13,9 +13,9 @@ import torch
 from handread.errors import DataError, HandreadError, ModelError
 from handread.networks.build import build_network
 from handread.recognizer import Recognizer
-from handread.training import learn as learn_module
+from handread.training import learning
 from handread.training.finetune import LearnConfig, between, divergence
-from handread.training.learn import extended, learn, shortest
+from handread.training.learning import extended, learn, shortest
 from handread.training.run import train_recipe
 
 QUICK = LearnConfig(epochs=4, batch_size=16, rehearsed=16, learning_rate=0.01)
@@ -23,8 +23,8 @@ QUICK = LearnConfig(epochs=4, batch_size=16, rehearsed=16, learning_rate=0.01)
 
 @pytest.fixture(autouse=True)
 def _few_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(learn_module, "DRAWN", 30)
-    monkeypatch.setattr(learn_module, "SCRIBBLED", 10)
+    monkeypatch.setattr(learning, "DRAWN", 30)
+    monkeypatch.setattr(learning, "SCRIBBLED", 10)
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def test_new_classes_stand_between_the_known_and_none() -> None:
         before, after = old(images, cues), new(images, cues)
     assert torch.allclose(after[:, :10], before[:, :10], atol=1e-6)
     assert torch.allclose(after[:, 12], before[:, 10], atol=1e-6)
-    assert torch.equal(after[:, 10:12], torch.full((3, 2), learn_module.NEVER))
+    assert torch.equal(after[:, 10:12], torch.full((3, 2), learning.NEVER))
     assert old.logit_layers() == ("head", "place")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from handread.errors import DataError
-from handread.evaluation.gradients import CELLS, DIRECTIONS, LENGTH, gradient_features
+from handread.evaluation.outlines import CELLS, DIRECTIONS, LENGTH, gradient_features
 
 
 def bar(*, upright: bool, side: int = 32) -> np.ndarray:

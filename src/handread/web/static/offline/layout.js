@@ -1,4 +1,4 @@
-// Several characters in one picture, as handread.page finds them: the cheapest way through each line's pieces.
+// Several characters in one picture, as handread.layout finds them: the cheapest way through each line's pieces.
 
 import { lookAlikes } from "./decode.js";
 import { NO_CUE, lineCue } from "./cues.js";

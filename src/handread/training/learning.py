@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -29,6 +30,9 @@ from handread.training.export import export_network
 from handread.training.finetune import LearnConfig, between, fine_tune, logits_of
 from handread.training.restore import restore_exported
 from handread.training.sources import TrainingSet, characters_of, join, prepare
+
+if TYPE_CHECKING:
+    from handread.types import Progress
 
 HELD_OUT = 0.2
 """Share of the pictures on which it is decided how far to move."""
@@ -66,10 +70,10 @@ class Learned:
 class LearnWatcher:
     """What the caller wants to hear."""
 
-    loading: Callable[[int, int], None] = lambda done, total: None
+    loading: Progress = lambda done, total: None
     """Pictures read of their total."""
     stage: Callable[[str], None] = lambda sentence: None
-    step: Callable[[int, int], None] = lambda done, total: None
+    step: Progress = lambda done, total: None
 
 
 def learn(
@@ -98,30 +102,23 @@ def learn(
     new = "".join(dict.fromkeys(c for c in items.characters() if c not in known))
     alphabet = Alphabet.of(known.characters + tuple(new)) if new else known
     old = extended(restored.network, restored.kind, len(known), len(new), old_card.has_none)
-    rest, held = _divide(items, validate, old_card, config.seed)
+    own, held = _held_out(items, validate, old_card, config.seed, alphabet)
     watcher.stage("drawing characters to rehearse with")
-    rehearsal = _rehearsal(alphabet, old_card, config.seed)
-    own, held_set = (None if part is None else characters_of(part, alphabet, old_card.frame) for part in (rest, held))
-    assert own is not None
-
-    share = 1.0 if new else CAUTIOUS
-    before = after = float("nan")
-    if held_set is not None:
-        watcher.stage(f"learning {len(own):,} pictures, {len(held_set):,} held out to judge by")
-        tried = fine_tune(old, own, rehearsal, alphabet, config, tick=watcher.step)
-        anchor = anchored(old, tried, len(known), len(new))
-        right = [_accuracy(between(anchor, tried, s), held_set, len(alphabet)) for s in SHARES]
-        best = shortest(right, len(held_set))
-        share, before, after = SHARES[best], right[0], right[best]
+    lesson = _Lesson(old, alphabet, len(known), _rehearsal(alphabet, old_card, config.seed), config, watcher.step)
+    way = _Way(1.0 if new else CAUTIOUS, float("nan"), float("nan"))
+    if held is not None:
+        watcher.stage(f"learning {len(own):,} pictures, {len(held):,} held out to judge by")
+        learned = lesson.learned(own)
+        way = lesson.chosen(learned, held)
         if validate is None:
-            own = join([own, held_set])
-    if held_set is None or validate is None:
+            own = join([own, held])
+    if validate is None:
         watcher.stage(f"learning all {len(own):,} pictures")
-        tried = fine_tune(old, own, rehearsal, alphabet, config, tick=watcher.step)
-    network = between(anchored(old, tried, len(known), len(new)), tried, share)
+        learned = lesson.learned(own)
     scores = dict(old_card.scores)
-    if held_set is not None:
-        scores |= {f"held out of {items.name}, before": round(before, 5), f"held out of {items.name}": round(after, 5)}
+    if held is not None:
+        scores[f"held out of {items.name}, before"] = round(way.before, 5)
+        scores[f"held out of {items.name}"] = round(way.after, 5)
     card = ModelCard(
         name=out.stem, version="1", alphabet="".join(alphabet), temperature=old_card.temperature,
         accept_above=old_card.accept_above, ink_above=old_card.ink_above, alphabet_above=old_card.alphabet_above,
@@ -130,8 +127,44 @@ def learn(
         recipe=f"handread learn, from {old_card.name} {old_card.version}", scores=scores, licence=old_card.licence,
         seen=joined_sketch(old_card.seen, seen_list(own.images).sketch()),
     ).with_frame(old_card.frame)  # fmt: skip
-    export_network(network, card, out)
-    return Learned(out, len(items), 0 if held is None else len(held), before, after, share, new, items.skipped)
+    export_network(lesson.between(learned, way.share), card, out)
+    held_out = 0 if held is None else len(held)
+    return Learned(out, len(items), held_out, way.before, way.after, way.share, new, items.skipped)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lesson:
+    """What learning needs beside the pictures; the alphabet's characters after the `known` ones are new."""
+
+    old: Network
+    alphabet: Alphabet
+    known: int
+    rehearsal: TrainingSet
+    config: LearnConfig
+    step: Progress
+
+    def learned(self, own: TrainingSet) -> Network:
+        return fine_tune(self.old, own, self.rehearsal, self.alphabet, self.config, tick=self.step)
+
+    def between(self, learned: Network, share: float) -> Network:
+        """The weights a `share` of the way from the old ones to those `learned`."""
+        anchor = anchored(self.old, learned, self.known, len(self.alphabet) - self.known)
+        return between(anchor, learned, share)
+
+    def chosen(self, learned: Network, held: TrainingSet) -> _Way:
+        """The way that the held-out pictures favour."""
+        right = [_accuracy(self.between(learned, share), held, len(self.alphabet)) for share in SHARES]
+        best = shortest(right, len(held))
+        return _Way(SHARES[best], right[0], right[best])
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How far to go, and the accuracy on the held-out pictures at its beginning and its end."""
+
+    share: float
+    before: float
+    after: float
 
 
 def shortest(right: Sequence[float], count: int) -> int:
@@ -144,14 +177,17 @@ def shortest(right: Sequence[float], count: int) -> int:
     return next(place for place, accuracy in enumerate(right) if accuracy >= best - error)
 
 
-def _divide(
-    items: LabelledImages, validate: str | None, card: ModelCard, seed: int
-) -> tuple[LabelledImages, LabelledImages | None]:
+def _held_out(
+    items: LabelledImages, validate: str | None, card: ModelCard, seed: int, alphabet: Alphabet
+) -> tuple[TrainingSet, TrainingSet | None]:
+    """What to learn from, and what to judge by, if anything."""
     if validate is not None:
-        return items, load_data(validate, split=None, frame=card.frame)
-    if round(HELD_OUT * len(items)) < ENOUGH:
-        return items, None
-    return split_off(items, HELD_OUT, seed)
+        rest, held = items, load_data(validate, split=None, frame=card.frame)
+    elif round(HELD_OUT * len(items)) >= ENOUGH:
+        rest, held = split_off(items, HELD_OUT, seed)
+    else:
+        return characters_of(items, alphabet, card.frame), None
+    return characters_of(rest, alphabet, card.frame), characters_of(held, alphabet, card.frame)
 
 
 def _rehearsal(alphabet: Alphabet, card: ModelCard, seed: int) -> TrainingSet:

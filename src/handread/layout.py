@@ -28,8 +28,8 @@ from handread.imaging.segment import Piece, TextLine
 from handread.types import Box
 
 if TYPE_CHECKING:
-    from handread.decode import Floats, Scores
-    from handread.types import Cues, InkImage, ModelInput
+    from handread.decode import Scores
+    from handread.types import Cues, Floats, InkImage, ModelInput
 
     Scorer = Callable[[ModelInput, Cues], Scores]
 
