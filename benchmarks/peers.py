@@ -68,7 +68,7 @@ UNITS = {"single": "ms", "throughput": "a second", "cold": "s", "photo": "s", "p
 HIGHER = {"throughput", "photo-accuracy", "limit"}
 """Where more is better; elsewhere less."""
 MEASURES = ("single", "throughput", "cold", "photo", "bytes", "limit")
-BATCHES = (16, 64, 256, 1000)
+BATCHES = (16, 64, 256, 1000, 5000)
 """What is tried for the best batch size."""
 SLOW = {"rapidocr": 100, "digit-recognizer-py": 10}
 """Worker -> how many times fewer digits it is given: its rate does not depend on how many there are."""

@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from handread.errors import ConfigError, ModelError
+from handread.frame import MNIST_FRAME, Frame
 from handread.imaging.draw import Paper, Pen, draw_character, draw_text
 from handread.imaging.glyph import normalise
 from handread.machine import cores, processor, versions
@@ -314,18 +315,15 @@ def _typical(runs: Sequence[Process]) -> Process:
 
 
 def drawn_digits(count: int, *, side: int = 28, seed: int = _SEED) -> npt.NDArray[np.uint8]:
-    """uint8 (count, side, side), 0 paper .. 255 ink: drawn digits 0, 1, 2 .. in the middle, as MNIST has them."""
+    """uint8 (count, side, side), 0 paper .. 255 ink: drawn digits 0, 1, 2 .. laid out as MNIST's makers did."""
     rng = np.random.default_rng(seed)
-    images = np.zeros((count, side, side), np.uint8)
-    for number, image in enumerate(images):
-        if number >= 100:  # the same hundred again: drawing takes longer than reading
-            image[:] = images[number % 100]
-            continue
-        height = 0.68 * side
-        ink = draw_character(str(number % 10), height_px=height, pen=Pen(width_px=0.09 * side), rng=rng)[:side, :side]
-        y, x = (side - ink.shape[0]) // 2, (side - ink.shape[1]) // 2
-        image[y : y + ink.shape[0], x : x + ink.shape[1]] = ink
-    return images
+    frame = Frame(side, side, round(side * MNIST_FRAME.ink / MNIST_FRAME.height), MNIST_FRAME.centre)
+    pen = Pen(width_px=0.09 * side)
+    # the same hundred again and again: drawing takes longer than reading
+    drawn = [
+        draw_character(str(number % 10), height_px=0.68 * side, pen=pen, rng=rng) for number in range(min(count, 100))
+    ]
+    return np.resize(normalise(drawn, frame)[:, 0], (count, side, side))
 
 
 def digits_in_lines(count: int, *, seed: int) -> str:

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     from handread.types import Cues, Floats, InkImage, Labels, Logits, ModelInput, Reading, UInt8Array
 
 _PART = 256
-"""Characters that one thread lays out at a time; the network takes them in smaller portions."""
+"""Characters that are laid out at a time; the network takes them in smaller portions."""
 
 AlphabetSpec = str | Iterable[str] | Alphabet
 
@@ -231,18 +230,21 @@ class Recognizer:
         return decode.score(self._answers(glyphs, cues), self.card, wanted, blank=blank)
 
     def _answers_to(self, images: UInt8Array) -> Floats:
-        """Logits of characters, uint8 (N, H, W): part by part, so that some are laid out while others are read."""
-        threads = min(self._session.threads, -(-len(images) // _PART))
-        if threads <= 1 or len(images) <= CHUNK:
-            return self._answers(normalise(images, self._frame), None)
-        size = min(_PART, max(CHUNK, -(-len(images) // threads)))
-        parts = [images[start : start + size] for start in range(0, len(images), size)]
-        with ThreadPoolExecutor(threads) as pool:
-            return np.concatenate([*chain.from_iterable(pool.map(self._portions, parts))])
+        """Logits of characters, uint8 (N, H, W): this thread lays them out part by part, others read what is ready.
 
-    def _portions(self, images: UInt8Array) -> list[Floats]:
-        glyphs = normalise(images, self._frame)
-        return [self._answers(glyphs[start : start + CHUNK], None) for start in range(0, len(glyphs), CHUNK)]
+        Laying out on several threads is slower than on one: its calls are so short that Python's lock is all they do.
+        """
+        if self._session.threads == 1 or len(images) <= CHUNK:
+            return self._answers(normalise(images, self._frame), None)
+        with ThreadPoolExecutor(self._session.threads) as pool:
+            found = []
+            for start in range(0, len(images), _PART):
+                glyphs = normalise(images[start : start + _PART], self._frame)
+                found += [
+                    pool.submit(self._answers, glyphs[first : first + CHUNK], None)
+                    for first in range(0, len(glyphs), CHUNK)
+                ]
+            return np.concatenate([part.result() for part in found])
 
     def _answers(self, glyphs: UInt8Array, cues: Floats | None) -> Floats:
         """Logits of network inputs, one row each."""

@@ -193,10 +193,10 @@ def _centres_of_mass(
     """`_centre_of_mass` of uint8 (N, H, W)."""
     top, bottom, left, right = bounds
     rows, columns = np.arange(images.shape[1]), np.arange(images.shape[2])
-    across = images.sum(axis=1, dtype=np.int64, where=_within(rows, top, bottom)[:, :, None])
-    down = images.sum(axis=2, dtype=np.int64, where=_within(columns, left, right)[:, None, :])
-    across[~_within(columns, left, right)] = 0
-    down[~_within(rows, top, bottom)] = 0
+    high, wide = _within(rows, top, bottom), _within(columns, left, right)
+    ink = images.astype(np.float32)  # exact: no sum of a row or column comes near 2 ** 24
+    across = ((high[:, None] @ ink)[:, 0] * wide).astype(np.float64)
+    down = ((ink @ wide[:, :, None])[:, :, 0] * high).astype(np.float64)
     total = np.maximum(across.sum(axis=1), 1)
     x = left + (across @ columns - left * across.sum(axis=1) + total / 2) / total - 0.5 / scale
     y = top + (down @ rows - top * down.sum(axis=1) + total / 2) / total - 0.5 / scale
@@ -207,8 +207,9 @@ def _centres_of_mass(
 
 def _within(
     places: npt.NDArray[np.int64], first: npt.NDArray[np.int64], last: npt.NDArray[np.int64]
-) -> npt.NDArray[np.bool_]:
-    return np.asarray((places >= first[:, None]) & (places < last[:, None]), dtype=np.bool_)
+) -> npt.NDArray[np.float32]:
+    """float32 (N, P): 1 from the first place to before the last, else 0."""
+    return np.asarray((places >= first[:, None]) & (places < last[:, None]), dtype=np.float32)
 
 
 def _show_window(image: InkImage, target: npt.NDArray[np.uint8], frame: Frame) -> None:
