@@ -8,7 +8,7 @@ import math
 import pytest
 
 from handread.training.config import TrainConfig
-from handread.training.schedule import Progress, cosine, factor, one_cycle
+from handread.training.schedule import Watched, cosine, factor, one_cycle
 
 
 def rates(steps: int, warmup: float, final: float) -> list[float]:
@@ -60,7 +60,7 @@ def test_constant_stays_and_warms_up() -> None:
 
 def test_plateau_waits_then_lowers_down_to_its_floor() -> None:
     config = TrainConfig(schedule="plateau", plateau_patience=2, plateau_factor=0.5, final_fraction=0.2)
-    progress, factors = Progress(), []
+    progress, factors = Watched(), []
     for epoch, value in enumerate([0.5, 0.6, 0.6, 0.5, 0.6, 0.6, 0.6, 0.6, 0.7], start=1):
         progress = progress.after(value, epoch, config)
         factors.append(progress.factor)
@@ -71,7 +71,7 @@ def test_plateau_waits_then_lowers_down_to_its_floor() -> None:
 
 def test_early_stopping_waits_as_long_as_it_is_told() -> None:
     config, never = TrainConfig(stop_after=2), TrainConfig()
-    progress = Progress().after(0.5, 1, config)
+    progress = Watched().after(0.5, 1, config)
     assert not progress.stops(config)
     progress = progress.after(0.5, 2, config)
     assert not progress.stops(config)

@@ -40,7 +40,7 @@ from handread.training.distributed import ALONE, Group, spread, threads_of, tota
 from handread.training.memory import keep_freed_memory
 from handread.training.optimizers import build_optimizer
 from handread.training.priors import Priors
-from handread.training.schedule import Progress, factor
+from handread.training.schedule import Watched, factor
 from handread.training.sources import TrainingSet
 from handread.training.teacher import Teacher, imitation
 
@@ -110,7 +110,7 @@ class Trainer:
         self.sampler = CueSampler(self.alphabet)
         self.teacher = Teacher(config.teacher, self.alphabet, outputs, network.frame) if config.teacher else None
         self.epochs_done = 0
-        self.progress = Progress()
+        self.progress = Watched()
         self._position: _Position | None = None
         self._priors: Priors | None = None
 
@@ -311,7 +311,7 @@ class Trainer:
         self.epochs_done = checkpoint.epoch
         state = checkpoint.facts.get("state", {})
         try:
-            self.progress = Progress(**state.get("progress", {}))
+            self.progress = Watched(**state.get("progress", {}))
             self._position = None
             if "position" in state:
                 here = state["position"]

@@ -37,7 +37,7 @@ def one_cycle(step: int, steps: int, *, warmup: float, final: float) -> float:
 
 
 def factor(config: TrainConfig, step: int, steps_an_epoch: int, plateau: float) -> float:
-    """Factor on the peak learning rate at `step`, counted from the run's start; `plateau` as `Progress` has it."""
+    """Factor on the peak learning rate at `step`, counted from the run's start; `plateau` as `Watched` has it."""
     steps = config.epochs * steps_an_epoch
     bounds = {"warmup": config.warmup_fraction, "final": config.final_fraction}
     if config.schedule == "cosine":
@@ -52,7 +52,7 @@ def factor(config: TrainConfig, step: int, steps_an_epoch: int, plateau: float) 
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class Watched:
     """What a run remembers of its validation results."""
 
     best: float | None = None
@@ -65,7 +65,7 @@ class Progress:
     factor: float = 1.0
     """Plateau's factor on the learning rate."""
 
-    def after(self, value: float, epoch: int, config: TrainConfig) -> Progress:
+    def after(self, value: float, epoch: int, config: TrainConfig) -> Watched:
         """The state after an epoch in which what is watched came to `value` (larger is better).
 
         The rate falls after `plateau_patience` epochs without a better value and then waits as long again, down to
