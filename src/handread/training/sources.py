@@ -27,14 +27,12 @@ from handread.decode import look_alikes
 from handread.errors import ConfigError
 from handread.frame import DEFAULT_FRAME, Frame
 from handread.imaging.cues import CENTRES, CUES, SIZES, unknown_cues
-from handread.imaging.glyph import INK_LEVEL, normalise
+from handread.imaging.glyph import bounds_of_all, normalise
 from handread.training.config import SourceConfig, TrainConfig
 from handread.training.stored import content, joined, stored
 
 NO_CHARACTER = -1
 """In `TrainingSet.alternatives`: the label is certain."""
-_FAINT = 8
-"""Peak below which `imaging.glyph.ink_bounds` sees no ink."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,17 +267,13 @@ def _frame_cues(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
 
 def _cues_of_block(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     # ink_bounds and picture_cue for all images at once: millions of them are minutes one by one
-    peaks = images.max(axis=(1, 2), initial=0)
-    levels = np.ceil(np.maximum(1.0, INK_LEVEL * peaks)).astype(np.uint8)
-    inked = (images >= levels[:, None, None]).any(axis=2)  # (N, H)
+    inked, (top, bottom, _, _) = bounds_of_all(images)
     side = images.shape[1]
-    top, below = inked.argmax(axis=1), inked[:, ::-1].argmax(axis=1)
-    height = side - below - top
     cues = np.zeros((len(images), CUES))
     cues[:, 0] = 1
-    cues[:, 2] = np.clip(height / side, *SIZES)
-    cues[:, 3] = np.clip(1 - (top + height / 2) / side, *CENTRES)
-    cues[peaks < _FAINT] = 0
+    cues[:, 2] = np.clip((bottom - top) / side, *SIZES)
+    cues[:, 3] = np.clip(1 - (top + (bottom - top) / 2) / side, *CENTRES)
+    cues[~inked] = 0
     return cues.astype(np.float32)
 
 
