@@ -222,8 +222,8 @@ def in_child(asked: dict[str, Any]) -> Seed:
     clock = time.perf_counter()
     trainer = Trainer(config)
     training = characters_of(items, trainer.alphabet, trainer.network.frame)
-    if config.sources:
-        training = dataclasses.replace(training, repeats=training.repeats * np.float32(config.sources[0].repeat))
+    repeat = config.sources[0].repeat if config.sources else 1.0
+    training = dataclasses.replace(training, repeats=training.repeats * np.float32(repeat))
     trainer.fit(training, {})
     if trainer.device.type == "cuda":
         torch.cuda.synchronize()
@@ -243,7 +243,7 @@ def in_child(asked: dict[str, Any]) -> Seed:
         "loading": clock - started,
         "judging": time.perf_counter() - after,
         "peak_mb": peak_mb,
-        "epochs": trainer.epochs_done,
+        "epochs": round(trainer.epochs_done * repeat, 2),  # times that each digit was seen
         "images": len(items),
         "parameters": parameter_count(trainer.network),
         "kind": trainer.device.type,
@@ -294,7 +294,7 @@ def table(rows: Sequence[Row]) -> str:
              f"{int(row['parameters']):,}", row["epochs"], f"`{row['recipe']}`"]
         )  # fmt: skip
     header = ["mark, %", "reached", "mean, %", "least to most", "seeds", "seconds", "least to most", "asked for", "device",
-              "parameters", "epochs", "recipe"]  # fmt: skip
+              "parameters", "times seen", "recipe"]  # fmt: skip
     notes = dict.fromkeys(f"{row['device']}: {row['machine']}; {row['versions']}" for row in rows)
     held = max(int(row["peak_mb"]) for row in rows)
     return (

@@ -105,6 +105,22 @@ def test_eight_threads_share_one_recognizer(reader: Recognizer, draw: Draw) -> N
     assert together == alone
 
 
+def test_many_characters_are_the_same_on_any_number_of_threads(tiny_model: Path) -> None:
+    """In order, and each as if it stood alone; 300 are more than are laid out at a time."""
+    rng = np.random.default_rng(4)
+    images = np.zeros((300, 28, 28), np.uint8)
+    for image in images:
+        top, left, height, width = rng.integers(1, 13, 4)
+        image[top : top + height, left : left + width] = 255
+    one, three = (Recognizer(tiny_model, threads=threads) for threads in (1, 3))
+    expected = np.concatenate([one.classify(image[None])[1] for image in images])
+    for reader in (one, three):
+        labels, found = reader.classify(images)
+        assert np.abs(found - expected).max() < 1e-5
+        assert np.array_equal(labels, found.argmax(axis=1))
+    assert len(np.unique(expected.round(4), axis=0)) > 10
+
+
 def test_classify_answers_in_the_alphabets_own_indices(reader: Recognizer) -> None:
     seven = np.zeros((2, 28, 28), dtype=np.uint8)
     seven[:, 4:6, 6:22] = 255  # bar
