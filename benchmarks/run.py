@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         grown.add_argument(
             f"--{road}", type=float, nargs="*", default=sizes, metavar="N", help=f"{text}, default {shown}"
         )
-    race = names.add_parser("speedrun", help="seconds to 99.0 .. 99.7 % of MNIST; into docs/performance.md too")
+    race = names.add_parser("speedrun", help="seconds to 99.0 .. 99.7 percent of MNIST; into docs/performance.md too")
     race.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="MNIST's four files")
     race.add_argument("--seeds", type=int, default=speedrun.ENOUGH, help=f"of each mark, default {speedrun.ENOUGH}")
     race.add_argument("--mark", nargs="+", choices=speedrun.FLOORS, default=list(speedrun.FLOORS), help="default all")

@@ -169,3 +169,25 @@ def test_a_kaggle_sample_is_drawn_once_by_its_seed(tmp_path: Path, monkeypatch: 
     assert len(set(shown[0].tolist())) == 20
     assert (first["labels"] == shown[0] % 10).all()
     assert set(shown[0].tolist()) != set(shown[1].tolist())
+
+
+@pytest.mark.parametrize("name", ["", "growth", "speedrun", "peers"])
+def test_a_benchmark_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A percent sign in a help text would end as a traceback."""
+    from benchmarks import run
+
+    with pytest.raises(SystemExit) as ended:
+        run.main([*filter(None, [name]), "--help"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: python -m benchmarks.run {name}".rstrip())
+
+
+def test_the_set_to_grow_on_is_stored_as_numpy_stores_it(tmp_path: Path) -> None:
+    import numpy as np
+
+    from benchmarks import growth
+
+    growth.store("120", str(tmp_path / "train.npz"))
+    with np.load(tmp_path / "train.npz") as stored:
+        assert stored["images"].shape == (120, 28, 28)
+        assert stored["labels"][[0, 9, 10]].tolist() == [0, 9, 0]

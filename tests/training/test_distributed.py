@@ -18,8 +18,9 @@ import torch
 from handread.errors import ConfigError, HandreadError
 from handread.networks.base import NETWORKS
 from handread.networks.build import build_network
+from handread.training import loop
 from handread.training.checkpoint import load_checkpoint
-from handread.training.config import load_recipe
+from handread.training.config import AugmentConfig, load_recipe
 from handread.training.distributed import ALONE, Group, job_of, joined, meeting, part_of, place, spread, threads_of
 from handread.training.loop import Trainer
 from handread.training.run import CHECKPOINT, train_recipe
@@ -126,8 +127,12 @@ def test_a_spread_network_shares_its_weights_and_is_plain_when_it_only_answers()
     assert torch.equal(twin.eval()(images, cues), network.eval()(images, cues))
 
 
-def test_batches_and_judgement_are_divided_without_loss(shop: Path) -> None:
-    config = load_recipe(shop / "tiny.toml", ONE.WITH_DROPOUT)
+@pytest.mark.parametrize("option", ["mixup=0.3", "mixup=0"])
+def test_batches_and_judgement_are_divided_without_loss(
+    option: str, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "_VARIED_TOGETHER", 10)  # 25 images in three pieces, which no part ends with
+    config = load_recipe(shop / "tiny.toml", [*ONE.WITH_DROPOUT, option])
     data = prepare(config, str(shop))
     whole = [batch.images for batch in Trainer(config).batches(data.training, 4)]
     judged = Trainer(config).judge(data.validation["signs.npz"])
@@ -143,6 +148,29 @@ def test_batches_and_judgement_are_divided_without_loss(shop: Path) -> None:
     in_threads(3, take)
     for number, images in enumerate(whole):
         assert torch.equal(torch.cat([found[rank][number] for rank in range(3)]), images)
+
+
+def test_a_process_lays_out_and_varies_only_the_pieces_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "_VARIED_TOGETHER", 4)
+    images = np.random.default_rng(1).integers(0, 256, (30, 1, 8, 8), np.uint8)
+    asked: list[int] = []
+
+    class Stored:
+        shape = images.shape
+
+        def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+            asked.extend(rows.tolist())
+            return images[rows]
+
+    def vary(rows: np.ndarray, seen: slice) -> torch.Tensor:
+        return loop.varied(Stored(), rows, seen, AugmentConfig(noise=0.2), torch.Generator().manual_seed(3))
+
+    rows = np.arange(29, 19, -1)
+    whole = vary(rows, slice(0, 10))
+    asked.clear()
+    assert torch.equal(vary(rows, slice(5, 7)), whole[5:7])
+    assert asked == [25, 24, 23, 22]
+    assert vary(rows[:0], slice(0, 0)).shape == (0, 1, 8, 8)
 
 
 def test_the_dead_are_not_met() -> None:

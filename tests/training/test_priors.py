@@ -37,12 +37,12 @@ def test_learnt_frequencies_change_nothing() -> None:
     data = rows([0, 0, 1], [0, 0, 0])
     priors = Priors(data, [SourceConfig()], CHARACTERS, OUTPUTS)
     assert priors.idle
-    assert priors.of(data, known(3)) is None
+    assert priors.of(data.origins, known(3)) is None
 
 
 def test_ignored_frequencies_are_logarithms_against_equal_shares() -> None:
     data = rows([0, 0, 0, 1], [0, 0, 0, 0])
-    found = Priors(data, [SourceConfig(prior="ignored")], CHARACTERS, OUTPUTS).of(data, np.zeros((4, 4), np.float32))
+    found = Priors(data, [SourceConfig(prior="ignored")], CHARACTERS, OUTPUTS).of(data.origins, np.zeros((4, 4), np.float32))
     assert found is not None
     assert found.shape == (4, OUTPUTS)
     assert found[0].tolist() == pytest.approx([math.log(0.75 * 3), math.log(0.25 * 3), LEAST, 0.0])
@@ -52,7 +52,7 @@ def test_cued_frequencies_are_ignored_only_where_a_cue_is_shown() -> None:
     data = rows([0, 0, 0, 1], [0, 0, 0, 0])
     cues = known(4)
     cues[1:] = 0
-    found = Priors(data, [SourceConfig(prior="cued")], CHARACTERS, OUTPUTS).of(data, cues)
+    found = Priors(data, [SourceConfig(prior="cued")], CHARACTERS, OUTPUTS).of(data.origins, cues)
     assert found is not None
     assert found[0, 0] == pytest.approx(math.log(0.75 * 3))
     assert not found[1:].any()
@@ -60,7 +60,7 @@ def test_cued_frequencies_are_ignored_only_where_a_cue_is_shown() -> None:
 
 def test_each_source_has_its_own() -> None:
     data = rows([0, 0, 2, 2], [0, 0, 1, 1])
-    found = Priors(data, [SourceConfig(prior="ignored"), SourceConfig()], CHARACTERS, OUTPUTS).of(data, known(4))
+    found = Priors(data, [SourceConfig(prior="ignored"), SourceConfig()], CHARACTERS, OUTPUTS).of(data.origins, known(4))
     assert found is not None
     assert found[0].tolist() == pytest.approx([math.log(3), LEAST, LEAST, 0])
     assert not found[2:].any()
@@ -69,14 +69,14 @@ def test_each_source_has_its_own() -> None:
 def test_doubtful_labels_are_shared_out_as_the_certain_ones_are() -> None:
     # three certain 0 and one certain 1: four doubtful ones count as three and one
     data = rows([0, 0, 0, 1, 0, 0, 1, 1], [0] * 8, [-1, -1, -1, -1, 1, 1, 0, 0])
-    found = Priors(data, [SourceConfig(prior="ignored")], CHARACTERS, OUTPUTS).of(data, known(8))
+    found = Priors(data, [SourceConfig(prior="ignored")], CHARACTERS, OUTPUTS).of(data.origins, known(8))
     assert found is not None
     assert found[0, :2].tolist() == pytest.approx([math.log(0.75 * 3), math.log(0.25 * 3)])
 
 
 def test_no_character_is_never_corrected() -> None:
     data = rows([0, 3, 3], [0, 0, 0])
-    found = Priors(data, [SourceConfig(prior="ignored")], CHARACTERS, OUTPUTS).of(data, known(3))
+    found = Priors(data, [SourceConfig(prior="ignored")], CHARACTERS, OUTPUTS).of(data.origins, known(3))
     assert found is not None
     assert not found[:, 3].any()
     assert found[0, 0] == pytest.approx(math.log(3))  # of the characters alone
@@ -84,7 +84,7 @@ def test_no_character_is_never_corrected() -> None:
 
 def test_a_class_that_a_source_lacks_is_hardly_pushed_away() -> None:
     data = rows([0, 1], [0, 0])
-    found = Priors(data, [SourceConfig(prior="ignored")], CHARACTERS, OUTPUTS).of(data, known(2))
+    found = Priors(data, [SourceConfig(prior="ignored")], CHARACTERS, OUTPUTS).of(data.origins, known(2))
     assert found is not None
     labels, none = torch.tensor([0]), torch.tensor([-1])
     push = []

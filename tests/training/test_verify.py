@@ -25,7 +25,7 @@ from handread.training.verify import Finding, Verification, allowed_difference, 
 from handread.training.watcher import Watcher
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-OPTIONS = ["epochs=3"]
+OPTIONS = ["epochs=3", "seed=2"]
 Forge = Callable[..., Path]
 
 

@@ -34,7 +34,7 @@ from handread.training.checkpoint import (
     restore_random,
     start_network,
 )
-from handread.training.config import TrainConfig
+from handread.training.config import AugmentConfig, TrainConfig
 from handread.training.cues import CueSampler
 from handread.training.distributed import ALONE, Group, spread, threads_of, total_gradients
 from handread.training.memory import keep_freed_memory
@@ -46,6 +46,10 @@ from handread.training.teacher import Teacher, imitation
 
 _JUDGED_PIXELS = 512 * 32 * 32
 """Pixels of input that go through the network at once where nothing is learnt."""
+
+_VARIED_TOGETHER = 128
+"""Images that share one source of chance: what several processes divide is varied in pieces that do not depend on how
+many they are. Smaller pieces would be divided more evenly, and take longer one after another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +149,7 @@ class Trainer:
             self._learner.train()
             for low, high in bounds[position.step :]:
                 rate = config.learning_rate * factor(config, epoch * steps + position.step, steps, self.progress.factor)
-                loss = self.learn(self._batch(data.take(rows[low:high]), position), rate, epoch * steps + position.step)
+                loss = self.learn(self._batch(data, rows[low:high], position), rate, epoch * steps + position.step)
                 position.step += 1
                 position.total += loss * (high - low)
                 position.seen += high - low
@@ -217,26 +221,31 @@ class Trainer:
             position = _Position.at_start_of(epoch, self.config.seed)
             rows = epoch_rows(data.repeats, self.config.seed, epoch)
             for low, high in batch_bounds(rows, self.config.batch_size)[:count]:
-                yield self._batch(data.take(rows[low:high]), position)
+                yield self._batch(data, rows[low:high], position)
                 count -= 1
             epoch += 1
 
-    def _batch(self, part: TrainingSet, position: _Position) -> Batch:
+    def _batch(self, data: TrainingSet, rows: npt.NDArray[np.int64], position: _Position) -> Batch:
+        """What this process learns from `rows`; of all of them only when pictures are mixed."""
         config = self.config
-        cues = self.sampler.sample(part.labels, part.cues, part.pictures, part.alternatives >= 0, position.choice)
-        images = augment(torch.from_numpy(part.images).float() / 255, config.augment, position.noise)
-        priors = self._priors.of(part, cues) if self._priors is not None else None
+        labels, alternatives, pictures = data.labels[rows], data.alternatives[rows], data.pictures[rows]
+        cues = self.sampler.sample(labels, data.cues[rows], pictures, alternatives >= 0, position.choice)
+        priors = self._priors.of(data.origins[rows], cues) if self._priors is not None else None
+        own = self.group.part_of(len(rows))
+        seen = slice(0, len(rows)) if config.mixup else own
+        images = varied(data.images, rows, seen, config.augment, position.noise)
         batch = Batch(
             images.to(self.device).contiguous(memory_format=torch.channels_last),
-            torch.from_numpy(cues).to(self.device),
-            torch.from_numpy(part.labels).to(self.device),
-            torch.from_numpy(part.alternatives).to(self.device),
-            None if priors is None else torch.from_numpy(priors).to(self.device),
+            torch.from_numpy(cues[seen]).to(self.device),
+            torch.from_numpy(labels[seen]).to(self.device),
+            torch.from_numpy(alternatives[seen]).to(self.device),
+            None if priors is None else torch.from_numpy(priors[seen]).to(self.device),
+            weight=(seen.stop - seen.start) / len(rows),
         )
         if config.mixup:
             share = float(position.choice.beta(config.mixup, config.mixup))
-            batch = mixed(batch, share, torch.from_numpy(position.choice.permutation(len(part.labels))).to(self.device))
-        batch = batch.part(self.group.part_of(len(part)))
+            partners = torch.from_numpy(position.choice.permutation(len(rows))).to(self.device)
+            batch = mixed(batch, share, partners).part(own)
         if self.teacher is None or not len(batch.labels):
             return batch
         answers = self.teacher.answers(batch.images, batch.cues.cpu().numpy()).to(self.device)
@@ -365,6 +374,28 @@ class Batch:
         parts: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
         parts = {name: value[rows] if isinstance(value, Tensor) else value for name, value in parts.items()}
         return Batch(**parts | {"weight": (rows.stop - rows.start) / count})
+
+
+def varied(
+    images: npt.NDArray[np.uint8],
+    rows: npt.NDArray[np.int64],
+    seen: slice,
+    config: AugmentConfig,
+    noise: torch.Generator,
+) -> Tensor:
+    """float32 (seen, 1, height, width), 0..1: the images at ``rows[seen]``, each varied as it would be among all of
+    `rows`. Of the rest, only what shares a piece with them is laid out."""
+    firsts = range(0, len(rows), _VARIED_TOGETHER)
+    seeds = torch.randint(1 << 62, (len(firsts),), generator=noise).tolist()
+    pieces = []
+    for first, seed in zip(firsts, seeds, strict=True):
+        low, high = max(seen.start - first, 0), min(seen.stop - first, _VARIED_TOGETHER)
+        if low < high:
+            piece = torch.from_numpy(images[rows[first : first + _VARIED_TOGETHER]]).float() / 255
+            pieces.append(augment(piece, config, torch.Generator().manual_seed(seed))[low:high])
+    if not pieces:
+        return torch.empty(0, *images.shape[1:])
+    return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
 
 
 def mixed(batch: Batch, share: float, partners: Tensor) -> Batch:

@@ -34,12 +34,12 @@ class Priors:
         self.idle = not table.any()
         """True where nothing is corrected."""
 
-    def of(self, part: TrainingSet, cues: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
-        """float32 (N, K) for the images shown with `cues`, or None where nothing is corrected."""
+    def of(self, origins: npt.NDArray[np.int16], cues: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
+        """float32 (N, K) for images of the sources `origins` shown with `cues`, or None where nothing is corrected."""
         if self.idle:
             return None
-        found = self._table[part.origins]
-        silent = self._cued_only[part.origins] & ~cues.any(axis=1)
+        found = self._table[origins]
+        silent = self._cued_only[origins] & ~cues.any(axis=1)
         return np.where(silent[:, None], np.float32(0), found)
 
 
