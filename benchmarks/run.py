@@ -22,6 +22,7 @@ from benchmarks import (
     peers,
     reading,
     refusal,
+    roads,
     scale,
     serving,
     speedrun,
@@ -73,6 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     beside.add_argument("--photos", type=int, default=5, help="whose characters are counted, default 5")
     beside.add_argument("--measure", action="append", choices=peers.MEASURES, help="only this; may be repeated")
     beside.add_argument("--model", action="append", help="a name or a file, default handread-int8; may be repeated")
+    ways = names.add_parser("roads", help="what makes onnxruntime faster or not; into docs/performance.md too")
+    ways.add_argument("--turns", type=int, default=7, help="of each road, default 7")
+    ways.add_argument("--model", action="append", help="a shipped name, default all; may be repeated")
     grown = names.add_parser("growth", help="time and memory against size; into docs/performance.md too")
     grown.add_argument("--turns", type=int, default=5, help="of each point, default 5")
     grown.add_argument("--model", default="handread-int8", help="a shipped name or a file")
@@ -180,6 +184,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rows = training.merged(training.measure(pace_plan, print))
         write_csv(training.FILE, rows)
         update_page(training.PAGE, "training", training.table(rows))
+    elif wanted.name == "roads":
+        rows = roads.measure(wanted.model or roads.MODELS, wanted.turns, print)
+        write_csv(roads.FILE, rows)
+        update_page(roads.PAGE, "roads", roads.table(rows))
     elif wanted.name == "growth":
         points = {road: getattr(wanted, road.replace("-", "_")) for road in growth.ROADS}
         rows = growth.measure(points, wanted.turns, wanted.model, print)

@@ -191,3 +191,28 @@ def test_the_set_to_grow_on_is_stored_as_numpy_stores_it(tmp_path: Path) -> None
     with np.load(tmp_path / "train.npz") as stored:
         assert stored["images"].shape == (120, 28, 28)
         assert stored["labels"][[0, 9, 10]].tolist() == [0, 9, 0]
+
+
+def test_all_roads_lead_to_the_same_answers() -> None:
+    from benchmarks import roads
+    from handread.runtime import store
+
+    content = store.load("handread-digits")
+    given = roads.feeds(roads.opened(content), 3)
+    usual = roads.opened(content).run(["logits"], given)[0]
+    for level in roads.LEVELS.values():
+        assert abs(roads.opened(content, level).run(["logits"], given)[0] - usual).max() < 0.3  # steps of 8 bits
+
+
+def test_a_line_a_road_and_a_column_a_model() -> None:
+    from benchmarks import roads
+
+    rest = {"turns": "7", "machine": "a machine", "versions": "v 1"}
+    rows = [
+        {"road": road, "model": model, "microseconds": us} | rest
+        for road, model, us in (("a", "handread-small", "12.34"), ("b", "handread-small", "1234.5"), ("a", "x", "9"))
+    ]
+    assert roads.table(rows).splitlines() == [
+        "| µs a character | `handread-small` | `x` |", "| --- | ---: | ---: |", "| a | 12.3 | 9.0 |", "| b | 1,234 |  |",
+        "", "Medians of 7 turns; a machine; v 1.",
+    ]  # fmt: skip

@@ -229,7 +229,10 @@ class Trainer:
         """What this process learns from `rows`; of all of them only when pictures are mixed."""
         config = self.config
         labels, alternatives, pictures = data.labels[rows], data.alternatives[rows], data.pictures[rows]
-        cues = self.sampler.sample(labels, data.cues[rows], pictures, alternatives >= 0, position.choice)
+        if self._cues_matter():
+            cues = self.sampler.sample(labels, data.cues[rows], pictures, alternatives >= 0, position.choice)
+        else:
+            cues = np.zeros((len(rows), data.cues.shape[1]), np.float32)
         priors = self._priors.of(data.origins[rows], cues) if self._priors is not None else None
         own = self.group.part_of(len(rows))
         seen = slice(0, len(rows)) if config.mixup else own
@@ -250,6 +253,11 @@ class Trainer:
             return batch
         answers = self.teacher.answers(batch.images, batch.cues.cpu().numpy()).to(self.device)
         return dataclasses.replace(batch, answers=answers)
+
+    def _cues_matter(self) -> bool:
+        """False where nothing looks at them: drawing them takes a twentieth of a run of seconds."""
+        corrected = self._priors is not None and not self._priors.idle
+        return self.network.uses_cues or self.teacher is not None or corrected
 
     def _priors_of(self, data: TrainingSet) -> Priors:
         classes = len(self.alphabet)
