@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -8,6 +9,7 @@ from click.testing import CliRunner
 from handread import bench
 from handread.bench import Bench, Machine, ModelBench, Peak, Process, Rate, Times
 from handread.cli.benching import command
+from handread.runtime import store
 
 
 def model(name: str) -> ModelBench:
@@ -44,11 +46,21 @@ def test_the_table_tells_every_model_and_the_limit(asked: list[object]) -> None:
     printed = run("--model", "one", "--model", "two", "--seconds", "3", "--threads", "1")
     assert asked == [("one", "two"), 3.0, (1,)]
     lines = [" ".join(line.split()) for line in printed.splitlines()]
-    assert "one character, 1 thread: median 0.50 ms 0.50 ms" in lines
+    assert "one character on 1 thread, ms 0.50 0.50" in lines
     assert "256 at once 25,600 25,600" in lines
-    assert "process from its start to the first of these 0.26 s 0.26 s" in lines
-    assert "process from its start to the second 1.00 s, 140 MB 1.00 s, 140 MB" in lines
+    place = lines.index("whole process for the first photo, s 0.26 0.26")
+    assert lines[place + 1 : place + 4] == ["memory, MB", "whole process for the second, s 1.00 1.00", "memory, MB 140 140"]
     assert any("would read 385 characters a second on 1 thread; at 256 at once it reads 154, 40 %." in x for x in lines)
+
+
+def test_all_shipped_models_fit_into_eighty_columns(asked: list[object], monkeypatch: pytest.MonkeyPatch) -> None:
+    names = store.shipped()
+    monkeypatch.setattr(bench, "measure_bench", lambda models, **options: dataclasses.replace(
+        FOUND, models=tuple(model(name) for name in names)))  # fmt: skip
+    table = run().partition("million")[0].splitlines()
+    assert "…" not in "".join(table)
+    shown = [" ".join(line.split()) for line in table]
+    assert shown[-4:-2] == ["handread- handread- handread-", "handread digits int8 small"]
 
 
 def test_json_holds_the_same(asked: list[object]) -> None:

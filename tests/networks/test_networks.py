@@ -10,13 +10,14 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from handread.card import ModelCard
 from handread.errors import UnknownNameError
 from handread.frame import DEFAULT_FRAME, Frame
 from handread.networks.base import NETWORKS, Network, keras_parameter_count, layers_of, parameter_count
 from handread.networks.build import build_network
-from handread.networks.layers import ResidualBlock, SqueezeExcite
+from handread.networks.layers import Dropout, ResidualBlock, SqueezeExcite
 from handread.runtime.session import Session
 from handread.training.export import onnx_bytes, verify
 
@@ -170,3 +171,47 @@ def test_channel_weights_lie_between_nothing_and_all() -> None:
 def test_a_block_halves_only_where_it_strides(inputs_: int, outputs: int, stride: int) -> None:
     block = ResidualBlock(inputs_, outputs, stride=stride)
     assert block(torch.rand(2, inputs_, 16, 16)).shape == (2, outputs, 16 // stride, 16 // stride)
+
+
+def test_a_colour_network_sees_the_ink_in_every_channel() -> None:
+    from handread.networks.notebooks import ColourConv
+
+    layer, ink = ColourConv(3, 4, 5), torch.rand(2, 1, 9, 9)
+    asked = torch.nn.functional.conv2d(ink.expand(-1, 3, -1, -1), layer.weight, layer.bias)
+    torch.testing.assert_close(layer(ink), asked, rtol=1e-5, atol=1e-6)
+    (gradient,) = torch.autograd.grad(layer(ink).square().sum(), [layer.weight])
+    (other,) = torch.autograd.grad(asked.square().sum(), [layer.weight])
+    torch.testing.assert_close(gradient, other, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("lies", [torch.contiguous_format, torch.channels_last])
+def test_dropout_leaves_out_its_share_and_keeps_the_mean(lies: torch.memory_format) -> None:
+    torch.manual_seed(3)
+    x = torch.ones(40, 5, 29, 31).contiguous(memory_format=lies)
+    layer = Dropout(0.25)
+    y = layer(x)
+    assert y.is_contiguous(memory_format=lies)
+    assert sorted(set(y.flatten().tolist())) == [0, pytest.approx(4 / 3)]
+    n = x.numel()
+    assert (y == 0).sum().item() == pytest.approx(0.25 * n, abs=5 * (n * 0.25 * 0.75) ** 0.5)
+    beside = ((y == 0)[..., 1:] & (y == 0)[..., :-1]).float().mean().item()
+    assert beside == pytest.approx(0.0625, abs=0.004)  # neighbours know nothing of each other
+    assert layer(x.bfloat16()).dtype == torch.bfloat16
+    assert layer.eval()(x) is x
+
+
+@pytest.mark.parametrize("name", ["mnist-adam", "kaggle-rmsprop", "kaggle-compact", "kaggle-batchnorm"])
+def test_a_notebook_pools_before_relu_to_the_same_gradients(name: str) -> None:
+    network = build_network(name, 10).train()
+    for layer in network.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.p = 0
+    image = torch.rand(4, 1, 28, 28)
+    found = []
+    for run in (lambda: network(image, torch.zeros(4, 4)), lambda: network.body(image)):
+        network.zero_grad()
+        logits = run()
+        logits.square().sum().backward()
+        found.append([logits, *(weight.grad for weight in network.parameters())])
+    for own, asked in zip(*found, strict=True):
+        assert torch.equal(own, asked)

@@ -12,7 +12,7 @@ import click
 from handread.cli.options import JSON
 
 if TYPE_CHECKING:
-    from handread.bench import Bench, ModelBench, Peak, Process, Times
+    from handread.bench import Bench, ModelBench, Peak, Process
 
 PRECISIONS = {"int8": "8-bit integers", "fp32": "32-bit floats", "bf16": "bfloat16, through PyTorch"}
 
@@ -83,7 +83,7 @@ def _show(found: Bench) -> None:
 
     table = Table("", box=None, pad_edge=False)
     for model in found.models:
-        table.add_column(model.name, justify="right")
+        table.add_column(model.name.replace("-", "-\n"), justify="right", no_wrap=True)  # four fit into 80 columns
     for title, cells in _rows(found.models):
         table.add_row(title, *cells)
     console.print(table)
@@ -94,10 +94,10 @@ def _show(found: Bench) -> None:
 
 def _rows(models: tuple[ModelBench, ...]) -> list[tuple[str, list[str]]]:
     rows: list[tuple[str, list[str]]] = [
-        ("weights file", [f"{model.megabytes:.2f} MB" for model in models]),
-        ("multiply-adds a character", [f"{model.multiply_adds / 1e6:.1f} million" for model in models]),
-        ("one character, 1 thread: median", [_milliseconds(model.single.median) for model in models]),
-        ("  95 of 100 within", [_milliseconds(model.single.p95) for model in models]),
+        ("weights file, MB", [f"{model.megabytes:.2f}" for model in models]),
+        ("multiply-adds a character, million", [f"{model.multiply_adds / 1e6:.1f}" for model in models]),
+        ("one character on 1 thread, ms", [_milliseconds(model.single.median) for model in models]),
+        ("  95 of 100 within, ms", [_milliseconds(model.single.p95) for model in models]),
     ]
     for rate in models[0].rates:
         same = [model.rate(rate.batch, rate.threads) for model in models]
@@ -109,10 +109,12 @@ def _rows(models: tuple[ModelBench, ...]) -> list[tuple[str, list[str]]]:
     return [
         *rows,
         ("", ["" for _ in models]),
-        ("photo of 1200 x 900 with one digit", [_photo(model.small_photo) for model in models]),
-        ("photo of 12 megapixels with 30 digits", [_photo(model.large_photo) for model in models]),
-        ("process from its start to the first of these", [_process(model.cold) for model in models]),
-        ("process from its start to the second", [_process(model.cold_large) for model in models]),
+        ("photo, 1200 x 900, one digit, ms", [_milliseconds(model.small_photo.median) for model in models]),
+        ("photo, 12 megapixels, 30 digits, ms", [_milliseconds(model.large_photo.median) for model in models]),
+        ("whole process for the first photo, s", [f"{model.cold.seconds:.2f}" for model in models]),
+        ("  memory, MB", [_megabytes(model.cold) for model in models]),
+        ("whole process for the second, s", [f"{model.cold_large.seconds:.2f}" for model in models]),
+        ("  memory, MB", [_megabytes(model.cold_large) for model in models]),
     ]
 
 
@@ -135,13 +137,10 @@ def _threads(count: int) -> str:
 
 
 def _milliseconds(seconds: float) -> str:
-    return f"{1e3 * seconds:.{2 if seconds < 0.1 else 0}f} ms"
+    shown = 1e3 * seconds
+    return f"{shown:,.{2 if shown < 10 else 1 if shown < 100 else 0}f}"
 
 
-def _photo(times: Times) -> str:
-    return f"{1e3 * times.median:,.{1 if times.median < 0.1 else 0}f} ms"
-
-
-def _process(process: Process) -> str:
-    memory = f", {process.peak_mb:,.0f} MB" if process.peak_mb is not None else ""
-    return f"{process.seconds:.2f} s{memory}"
+def _megabytes(process: Process) -> str:
+    """Nothing where the system does not tell."""
+    return "" if process.peak_mb is None else f"{process.peak_mb:,.0f}"

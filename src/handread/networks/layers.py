@@ -7,6 +7,37 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
+class Dropout(nn.Dropout):
+    """Units are left out by chance while learning, the others scaled (Srivastava et al. 2014).
+
+    torch's own draws one number after another for every unit, on a processor a tenth of what a small network's step
+    takes.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * scale_of_units(x, self.p) if self.training and self.p else x
+
+
+def scale_of_units(like: Tensor, rate: float) -> Tensor:
+    """What dropout at `rate` multiplies a tensor by that is shaped, typed and laid in memory as `like`: 0 or 1 / (1 -
+    rate). The order of the draws is that in memory."""
+    if like.device.type != "cpu":
+        return functional.dropout(torch.ones_like(like), rate)
+    count = like.numel()
+    bits = torch.empty((count + 3) // 4, dtype=torch.int64).random_(-(1 << 63), None)  # four units in one draw
+    kept = bits.view(torch.int16)[:count] >= round(rate * 65536) - 32768
+    scale = kept.to(like.dtype).mul_(1 / (1 - rate))
+    if is_channels_last(like):
+        count, channels, height, width = like.shape
+        return scale.view(count, height, width, channels).permute(0, 3, 1, 2)
+    return scale.view(like.shape)
+
+
+def is_channels_last(x: Tensor) -> bool:
+    """True where the channels of a pixel lie side by side."""
+    return x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+
+
 class ConvNorm(nn.Sequential):
     """Convolution without bias, batch normalisation, and ReLU unless `activate` is False."""
 

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from handread.frame import MNIST_FRAME
 from handread.networks.base import NETWORKS, Network
-from handread.networks.layers import ConvNorm, ResidualBlock
+from handread.networks.layers import ConvNorm, Dropout, ResidualBlock
 
 
 class ResidualDigits(Network):
@@ -29,7 +29,7 @@ class ResidualDigits(Network):
                 layers.append(ResidualBlock(channels, width, stride=1 if place else 2))
                 channels = width
         self.body = nn.Sequential(*layers)
-        self.drop = nn.Dropout(0.3)
+        self.drop = Dropout(0.3)
         self.head = nn.Linear(2 * channels, outputs)
 
     def forward(self, image: Tensor, cues: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from handread.networks.base import NETWORKS, Network
-from handread.networks.layers import ConvNorm, ResidualBlock
+from handread.networks.layers import ConvNorm, Dropout, ResidualBlock
 
 
 class Residual(Network):
@@ -34,7 +34,7 @@ class Residual(Network):
         self.stages = nn.Sequential(*blocks)
         self.from_cues = nn.Linear(4, 32)
         self.mix = nn.Linear(2 * channels + 32, mixed)
-        self.drop = nn.Dropout(0.25)
+        self.drop = Dropout(0.25)
         self.head = nn.Linear(mixed, outputs)
         self.place = nn.Linear(4, outputs)
         # what size and place say by themselves, and first of all whether they are known: it is learnt from nothing

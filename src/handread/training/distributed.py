@@ -22,9 +22,9 @@ import numpy as np
 import torch
 from torch import Tensor, distributed, nn
 from torch.distributed import PrefixStore, rendezvous  # type: ignore[attr-defined]
-from torch.nn import functional
 
 from handread.errors import ConfigError, HandreadError
+from handread.networks.layers import is_channels_last, scale_of_units
 
 
 class Group:
@@ -293,13 +293,9 @@ class _SharedDropout(nn.Module):
             return x
         count = self._batch.count
         # what is drawn follows the order in memory, which for images may be channels-last
-        lies = torch.channels_last if x.ndim == 4 and _is_channels_last(x) else torch.contiguous_format
-        ones = torch.ones((count, *x.shape[1:]), dtype=x.dtype, device=x.device).contiguous(memory_format=lies)
-        return x * functional.dropout(ones, self.rate)[self._batch.group.part_of(count)]
-
-
-def _is_channels_last(x: Tensor) -> bool:
-    return x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+        lies = torch.channels_last if is_channels_last(x) else torch.contiguous_format
+        whole = torch.empty((count, *x.shape[1:]), dtype=x.dtype, device=x.device, memory_format=lies)
+        return x * scale_of_units(whole, self.rate)[self._batch.group.part_of(count)]
 
 
 class _SharedNorm(nn.Module):
