@@ -222,3 +222,10 @@ def test_bounds_of_many_are_those_of_each() -> None:
     assert inked.tolist() == [found is not None for found in each]
     assert [tuple(found) for found in bounds.T[inked].tolist()] == [found for found in each if found]
     assert 5 < inked.sum() < 50
+
+
+def test_pieces_of_many_images_are_laid_out_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = np.random.default_rng(2).integers(0, 256, (23, 28, 28), np.uint8)
+    whole = glyph.normalise(images)
+    monkeypatch.setattr(glyph, "_AT_MOST", 9)
+    assert np.array_equal(glyph.normalise(images), whole)

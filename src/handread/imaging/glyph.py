@@ -32,7 +32,9 @@ _FAINT = 8
 """Peak below which there is no ink."""
 
 _TOGETHER = 8
-"""From so many small images on they are placed together."""
+"""From so many small images on they are placed together,"""
+_AT_MOST = 1024
+"""and so many at a time: what is computed on the way takes seven times the memory of the images."""
 
 _DARK = 245
 """Full ink may stay as it is from this level on."""
@@ -52,7 +54,8 @@ def normalise(images: Sequence[InkImage] | UInt8Array, frame: Frame = DEFAULT_FR
     output = np.zeros((len(images), 1, *frame.shape), dtype=np.uint8)
     place = _show_window if frame.window else _place
     if len(images) >= _TOGETHER and _are_small(images, frame):
-        _place_some(images, output[:, 0], frame)
+        for first in range(0, len(images), _AT_MOST):
+            _place_some(images[first : first + _AT_MOST], output[first : first + _AT_MOST, 0], frame)
         return output
     for image, target in zip(images, output, strict=True):
         if image.dtype != np.uint8 or image.ndim != 2:

@@ -44,7 +44,7 @@ from handread.training.schedule import Watched, factor
 from handread.training.sources import TrainingSet
 from handread.training.teacher import Teacher, imitation
 
-_JUDGED_PIXELS = 512 * 32 * 32
+_JUDGED_PIXELS = 128 * 32 * 32
 """Pixels of input that go through the network at once where nothing is learnt."""
 
 _VARIED_TOGETHER = 128

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,12 @@ from handread.imaging.cues import CENTRES, CUES, SIZES, unknown_cues
 from handread.imaging.glyph import bounds_of_all, normalise
 from handread.training.config import SourceConfig, TrainConfig
 from handread.training.stored import content, joined, stored
+
+if TYPE_CHECKING:
+    from handread.types import ModelInput
+
+_AT_ONCE = 4096
+"""Rows that are copied at once to be laid out."""
 
 NO_CHARACTER = -1
 """In `TrainingSet.alternatives`: the label is certain."""
@@ -134,7 +141,7 @@ def prepare(
             if is_mapped(loaded.images):
                 kept = _left_stored(loaded, own, alphabet, source.repeat, index, frame)
             else:
-                kept = _from_images(loaded if own.all() else loaded.take(own), alphabet, source.repeat, index, frame)
+                kept = _of_rows(loaded, own, alphabet, source.repeat, index, frame)
             if strangers is not None:
                 kept = join([kept, _refused(strangers, alphabet, source.repeat, index, frame)])
         parts.append(kept)
@@ -197,9 +204,33 @@ def _left_stored(
     data: LabelledImages, own: npt.NDArray[np.bool_], alphabet: Alphabet, repeat: float, origin: int, frame: Frame
 ) -> TrainingSet:
     """The rows that `own` marks, (N,), of a set whose images stay in their file."""
-    whole = _laid_out(data, np.zeros((len(data), 0), np.uint8), alphabet, repeat, origin)
     rows = np.flatnonzero(own)
-    return dataclasses.replace(whole.take(rows), images=stored(data.images, rows, frame))
+    return _without_images(data, rows, alphabet, repeat, origin, stored(data.images, rows, frame))
+
+
+def _of_rows(
+    data: LabelledImages, own: npt.NDArray[np.bool_], alphabet: Alphabet, repeat: float, origin: int, frame: Frame
+) -> TrainingSet:
+    """The rows that `own` marks, (N,); at no time are they there twice before they are laid out."""
+    rows = np.flatnonzero(own)
+    images = np.empty((len(rows), 1, *frame.shape), np.uint8)
+    for first in range(0, len(rows), _AT_ONCE):
+        some = data.take(rows[first : first + _AT_ONCE])
+        images[first : first + _AT_ONCE] = some.as_input(frame).images[:, None]
+    return _without_images(data, rows, alphabet, repeat, origin, images)
+
+
+def _without_images(
+    data: LabelledImages,
+    rows: npt.NDArray[np.int64],
+    alphabet: Alphabet,
+    repeat: float,
+    origin: int,
+    images: ModelInput,
+) -> TrainingSet:
+    """`rows` of `data`, with `images` in place of theirs."""
+    whole = _laid_out(data, np.zeros((len(data), 0), np.uint8), alphabet, repeat, origin)
+    return dataclasses.replace(whole.take(rows), images=images)
 
 
 def _laid_out(
