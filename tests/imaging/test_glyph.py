@@ -12,6 +12,7 @@ from PIL import Image
 from handread.data.load import load_data
 from handread.errors import ImageError
 from handread.frame import DEFAULT_FRAME, MNIST_FRAME, Frame
+from handread.imaging import glyph
 from handread.imaging.draw import Paper, Pen, draw_character, draw_text
 from handread.imaging.glyph import SIZE, THINNEST, bounds_of_all, ink_bounds, normalise, stroke_width
 from handread.imaging.single import single_character
@@ -226,6 +227,6 @@ def test_bounds_of_many_are_those_of_each() -> None:
 
 def test_pieces_of_many_images_are_laid_out_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     images = np.random.default_rng(2).integers(0, 256, (23, 28, 28), np.uint8)
-    whole = glyph.normalise(images)
+    whole = normalise(images)
     monkeypatch.setattr(glyph, "_AT_MOST", 9)
-    assert np.array_equal(glyph.normalise(images), whole)
+    assert np.array_equal(normalise(images), whole)
