@@ -103,8 +103,8 @@ def test_a_batch_equals_its_images_one_by_one() -> None:
     batch = normalise(images)
     assert batch.shape == (8, 1, 32, 32)
     assert batch.dtype == np.uint8
-    for image, glyph in zip(images, batch, strict=True):
-        assert np.array_equal(normalise([image])[0], glyph)
+    for image, placed in zip(images, batch, strict=True):
+        assert np.array_equal(normalise([image])[0], placed)
     assert np.array_equal(normalise(list(images)), batch)
 
 
