@@ -41,6 +41,9 @@ REASONS = {
     "images": "linear; from 256 MB on, 335,000 images, every batch comes out of the file and is laid out anew",
 }
 
+MOST_MB = {"60000": 600, "2500000": 1500}
+"""Images to train on -> megabytes that may be held."""
+
 SEVERAL_EPOCHS = 300_000
 """Larger sets than this are trained on for one epoch, which is then the one that counts."""
 
@@ -77,7 +80,12 @@ def table(rows: Sequence[Row]) -> str:
             )  # fmt: skip
     header = ["what grows", "from", "time", "memory", "slope of the time", "why"]
     first = rows[0]
-    return markdown(header, lines, right=[4]) + f"\n\nOn {first['machine']}, with {first['versions']}."
+    held = [
+        f"{_number(row['n'])} images {float(row['peak_mb']):,.0f} MB, asked for at most {MOST_MB[n]:,}"
+        for row in rows if row["road"] == "images" and (n := f"{float(row['n']):.0f}") in MOST_MB
+    ]  # fmt: skip
+    training = f"Training holds at most: {'; '.join(held)}. " if held else ""
+    return markdown(header, lines, right=[4]) + f"\n\n{training}On {first['machine']}, with {first['versions']}."
 
 
 def slope(points: Sequence[Row]) -> float:

@@ -138,4 +138,6 @@ def test_growth_is_told_by_its_slope_and_its_ends() -> None:
     line = growth.table(rows).splitlines()[2]
     assert line.startswith("| characters of an array | 1 to 1,000 | 1.0 ms to 1.0 s | 90 to 90 MB | 1.00 |")
     assert set(growth.REASONS) == set(growth.ROADS)
+    trained = row | {"road": "images", "n": "2.5e+06", "seconds": "250", "peak_mb": "1062"}
+    assert "Training holds at most: 2,500,000 images 1,062 MB, asked for at most 1,500. On a" in growth.table([trained])
     assert np.isnan(growth.slope(rows[:1]))
