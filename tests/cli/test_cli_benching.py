@@ -49,7 +49,11 @@ def test_the_table_tells_every_model_and_the_limit(asked: list[object]) -> None:
     assert "one character on 1 thread, ms 0.50 0.50" in lines
     assert "256 at once 25,600 25,600" in lines
     place = lines.index("whole process for the first photo, s 0.26 0.26")
-    assert lines[place + 1 : place + 4] == ["memory, MB", "whole process for the second, s 1.00 1.00", "memory, MB 140 140"]
+    assert lines[place + 1 : place + 4] == [
+        "memory, MB",
+        "whole process for the second, s 1.00 1.00",
+        "memory, MB 140 140",
+    ]
     assert any("would read 385 characters a second on 1 thread; at 256 at once it reads 154, 40 %." in x for x in lines)
 
 

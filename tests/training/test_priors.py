@@ -42,7 +42,9 @@ def test_learnt_frequencies_change_nothing() -> None:
 
 def test_ignored_frequencies_are_logarithms_against_equal_shares() -> None:
     data = rows([0, 0, 0, 1], [0, 0, 0, 0])
-    found = Priors(data, [SourceConfig(prior="ignored")], CHARACTERS, OUTPUTS).of(data.origins, np.zeros((4, 4), np.float32))
+    found = Priors(data, [SourceConfig(prior="ignored")], CHARACTERS, OUTPUTS).of(
+        data.origins, np.zeros((4, 4), np.float32)
+    )
     assert found is not None
     assert found.shape == (4, OUTPUTS)
     assert found[0].tolist() == pytest.approx([math.log(0.75 * 3), math.log(0.25 * 3), LEAST, 0.0])
@@ -60,7 +62,9 @@ def test_cued_frequencies_are_ignored_only_where_a_cue_is_shown() -> None:
 
 def test_each_source_has_its_own() -> None:
     data = rows([0, 0, 2, 2], [0, 0, 1, 1])
-    found = Priors(data, [SourceConfig(prior="ignored"), SourceConfig()], CHARACTERS, OUTPUTS).of(data.origins, known(4))
+    found = Priors(data, [SourceConfig(prior="ignored"), SourceConfig()], CHARACTERS, OUTPUTS).of(
+        data.origins, known(4)
+    )
     assert found is not None
     assert found[0].tolist() == pytest.approx([math.log(3), LEAST, LEAST, 0])
     assert not found[2:].any()
