@@ -487,7 +487,8 @@ def merged_cross_entropy(logits: Tensor, labels: Tensor, alternatives: Tensor, s
     """
     log_probability = functional.log_softmax(logits, dim=1)
     own = log_probability.gather(1, labels[:, None])[:, 0]
-    if alternatives.device.type == "cpu" and int(alternatives.amax()) < 0:  # elsewhere the question would be a wait
+    # on other devices the question would be a wait
+    if alternatives.device.type == "cpu" and not bool((alternatives >= 0).any()):
         return -((1 - smoothing) * own + smoothing * log_probability.mean(dim=1)).mean()
     other = log_probability.gather(1, alternatives.clamp(min=0)[:, None])[:, 0]
     joint = torch.where(alternatives >= 0, torch.logaddexp(own, other), own)
