@@ -188,7 +188,7 @@ class Trainer:
             plain = self._learner(batch.images, batch.cues).float()
         loss = self._loss(plain, batch)
         for weight in self.network.parameters():
-            weight.grad = None
+            weight.grad = None  # the optimizer's own zero_grad also keeps a profile of it, which counts in short runs
         if self.group.size == 1:
             loss.backward()  # type: ignore[no-untyped-call]
             reached = float(loss.detach())

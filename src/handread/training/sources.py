@@ -205,7 +205,7 @@ def _left_stored(
 ) -> TrainingSet:
     """The rows that `own` marks, (N,), of a set whose images stay in their file."""
     rows = np.flatnonzero(own)
-    return _without_images(data, rows, alphabet, repeat, origin, stored(data.images, rows, frame))
+    return _with_images(data, rows, alphabet, repeat, origin, stored(data.images, rows, frame))
 
 
 def _of_rows(
@@ -217,10 +217,10 @@ def _of_rows(
     for first in range(0, len(rows), _AT_ONCE):
         some = data.take(rows[first : first + _AT_ONCE])
         images[first : first + _AT_ONCE] = some.as_input(frame).images[:, None]
-    return _without_images(data, rows, alphabet, repeat, origin, images)
+    return _with_images(data, rows, alphabet, repeat, origin, images)
 
 
-def _without_images(
+def _with_images(
     data: LabelledImages,
     rows: npt.NDArray[np.int64],
     alphabet: Alphabet,
