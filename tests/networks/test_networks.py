@@ -14,7 +14,7 @@ from torch import nn
 
 from handread.card import ModelCard
 from handread.errors import UnknownNameError
-from handread.frame import DEFAULT_FRAME, Frame
+from handread.frame import DEFAULT_FRAME, MNIST_FRAME, Frame
 from handread.networks.base import NETWORKS, Network, keras_parameter_count, layers_of, parameter_count
 from handread.networks.build import build_network
 from handread.networks.layers import Dropout, ResidualBlock, SqueezeExcite
@@ -102,7 +102,11 @@ def test_logits_have_their_shape_and_are_finite(name: str, outputs: int) -> None
 def test_every_parameter_gets_a_gradient(name: str) -> None:
     network = built(name).train()
     image, cues = inputs(8, network.frame)
-    torch.nn.functional.cross_entropy(network(image, cues), torch.arange(8)).backward()  # type: ignore[no-untyped-call]
+    answers = network(image, cues)
+    assert answers.shape in ((8, 63), (8, answers.shape[1], 63))  # of branches, each answers
+    of_each = answers.reshape(-1, 63)
+    labels = torch.arange(8).repeat_interleave(len(of_each) // 8)
+    torch.nn.functional.cross_entropy(of_each, labels).backward()  # type: ignore[no-untyped-call]
     for parameter_name, parameter in network.named_parameters():
         assert parameter.grad is not None, parameter_name
         assert torch.isfinite(parameter.grad).all(), parameter_name
@@ -215,3 +219,22 @@ def test_a_notebook_pools_before_relu_to_the_same_gradients(name: str) -> None:
         found.append([logits, *(weight.grad for weight in network.parameters())])
     for own, asked in zip(*found, strict=True):
         assert torch.equal(own, asked)
+
+
+def test_branches_learn_for_themselves_and_answer_with_their_mean() -> None:
+    network, (image, cues) = built("three-branch-digits", 10), inputs(2, MNIST_FRAME)
+    each = network.train()(image, cues)
+    assert each.shape == (2, 3, 10)
+    each[:, 1].sum().backward()
+    branches = network.get_submodule("branches")
+    touched = [any(weight.grad is not None and bool(weight.grad.any()) for weight in branch.parameters())
+               for branch in branches.children()]  # fmt: skip
+    assert touched == [False, True, False]
+    network.eval()
+    alone = [copy.deepcopy(network) for _ in range(3)]
+    weight = network.get_submodule("head").weight.detach()
+    for place, one in enumerate(alone):
+        kept = torch.zeros_like(weight)
+        kept.view(10, 3, -1)[:, place] = 3 * weight.view(10, 3, -1)[:, place]
+        one.get_submodule("head").weight.data = kept
+    assert torch.allclose(network(image, cues), torch.stack([one(image, cues) for one in alone]).mean(0), atol=1e-5)

@@ -77,6 +77,13 @@ def in_threads(size: int, work: Callable[[Group], None]) -> None:
     assert not errors, errors
 
 
+def _summed_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Of (N, K), or of the branches' (N, B, K)."""
+    of_each = logits.reshape(-1, 11)
+    repeated = labels.repeat_interleave(logits.numel() // 11 // max(len(labels), 1))
+    return torch.nn.functional.cross_entropy(of_each, repeated, reduction="sum")
+
+
 @pytest.mark.parametrize("name", [n for n in NETWORKS if n != "chars74k-224"])  # of the same layers, and a second more
 @pytest.mark.parametrize(("count", "size"), [(5, 3), (2, 3)])
 def test_every_network_divided_has_the_gradients_and_statistics_of_the_whole(name: str, count: int, size: int) -> None:
@@ -93,13 +100,12 @@ def test_every_network_divided_has_the_gradients_and_statistics_of_the_whole(nam
         for layer in twin.modules():
             if isinstance(layer, torch.nn.Dropout):
                 layer.p = 0.0
-    torch.nn.functional.cross_entropy(network(images, cues), labels).backward()
+    (_summed_loss(network(images, cues), labels) / count).backward()
 
     def learn(group: Group) -> None:
         part = group.part_of(count)
         logits = spread(twins[group.rank], group).train()(images[part], cues[part])
-        loss = torch.nn.functional.cross_entropy(logits, labels[part], reduction="sum") / count
-        loss.backward()
+        (_summed_loss(logits, labels[part]) / count).backward()
         for weight in twins[group.rank].parameters():
             assert weight.grad is not None
             weight.grad = group.total(weight.grad)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 
 from handread.card import ModelCard
 from handread.errors import ConfigError
@@ -344,3 +345,27 @@ def test_bfloat16_is_used_only_where_the_processor_has_it(monkeypatch: pytest.Mo
         assert has_bf16(torch.device("cpu")) is native
     monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported")
     assert has_bf16(torch.device("cpu")) is False
+
+
+def test_branches_are_judged_one_by_one(config: TrainConfig, data: Prepared) -> None:
+    trainer = Trainer(config)
+    batch = next(trainer.batches(data.training, 1))
+    answers = torch.randn(len(batch.labels), 3, len(trainer.alphabet), generator=torch.Generator().manual_seed(1))
+    answers.requires_grad_()
+    trainer._learner = _Says(answers)
+    reached = trainer.learn(batch, 0.0)
+    told = answers.detach()
+    each = [float(merged_cross_entropy(told[:, k], batch.labels, batch.alternatives, config.label_smoothing))
+            for k in range(3)]  # fmt: skip
+    assert reached == pytest.approx(sum(each) / 3, rel=1e-6)
+
+
+class _Says(nn.Module):
+    """The same answers whatever it is shown."""
+
+    def __init__(self, answers: Tensor) -> None:
+        super().__init__()
+        self.answers = answers
+
+    def forward(self, image: Tensor, cues: Tensor) -> Tensor:
+        return self.answers

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from handread.training.muon import OTHERS, Muon, orthogonal
+from handread.training.muon import OTHERS, Muon, _inner, orthogonal
 
 
 @pytest.mark.parametrize("shape", [(16, 144), (144, 16), (10, 10), (64, 640)], ids=str)
@@ -55,3 +55,11 @@ def test_other_weights_go_as_adamw_does() -> None:
             assert not torch.allclose(weight, other, atol=1e-3), name
         else:
             assert torch.allclose(weight, other, atol=1e-6), name
+
+
+def test_every_branch_sees_the_picture_through_a_layer_of_adamws() -> None:
+    stems = [nn.Conv2d(1, 4, 3, bias=False) for _ in range(2)]
+    inner = [nn.Conv2d(4, 4, 3, bias=False) for _ in range(2)]
+    network = nn.ModuleList([stems[0], inner[0], stems[1], inner[1], nn.Linear(8, 3, bias=False)])
+    found = _inner(network)
+    assert [weight is layer.weight for weight, layer in zip(found, inner, strict=True)] == [True, True]

@@ -25,7 +25,11 @@ class Network(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, image: Tensor, cues: Tensor) -> Tensor:
-        """Logits (N, outputs); `cues` is ignored by networks that do not use them."""
+        """Logits (N, outputs); `cues` is ignored by networks that do not use them.
+
+        While learning, a network of several branches may give the logits of each, (N, branches, outputs): each is
+        judged by itself.
+        """
 
 
 NETWORKS: Registry[Callable[[int], Network]] = Registry("network")

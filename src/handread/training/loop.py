@@ -186,7 +186,9 @@ class Trainer:
             group["lr"] = rate
         with torch.autocast(self.device.type, torch.bfloat16, enabled=config.bf16 and has_bf16(self.device)):
             plain = self._learner(batch.images, batch.cues).float()
-        loss = self._loss(plain, batch)
+        # a network of several branches is judged branch by branch: judged by their mean they would become one
+        answers = plain.unbind(1) if plain.ndim == 3 else (plain,)
+        loss = torch.stack([self._loss(answer, batch) for answer in answers]).mean()
         for weight in self.network.parameters():
             weight.grad = None  # the optimizer's own zero_grad also keeps a profile of it, which counts in short runs
         if self.group.size == 1:

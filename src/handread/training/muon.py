@@ -106,7 +106,9 @@ def orthogonal(matrix: Tensor) -> Tensor:
 
 
 def _inner(network: nn.Module) -> list[nn.Parameter]:
-    """Kernels and matrices neither of the layer that sees the picture nor of one that gives the answers."""
+    """Kernels and matrices neither of a layer that sees the picture, which takes no more channels than the first one
+    does, nor of one that gives the answers."""
     wide = [weight for weight in network.parameters() if weight.ndim > 1]
     outputs = [layer.weight for layer in network.modules() if isinstance(layer, nn.Linear)]
-    return [weight for weight in wide[1:] if all(weight is not last for last in outputs)]
+    inner = [weight for weight in wide if all(weight is not last for last in outputs)]
+    return [weight for weight in inner if weight.shape[1] > wide[0].shape[1]]
