@@ -4,11 +4,12 @@ Ten of the test labels were overturned, three images called neither of two digit
 each (Northcutt, Athalye, Mueller 2021, Pervasive Label Errors in Test Sets Destabilize Machine Learning Benchmarks,
 arXiv 2103.14749; votes: github.com/cleanlab/label-errors, mturk/mnist_mturk.json).
 
-    python -m benchmarks.run mnist-accuracy --data FOLDER --runs RUNS [--seeds 5] [--distil]
+    python -m benchmarks.run mnist-accuracy --data FOLDER --runs RUNS [--seeds 5] [--distil] [--set KEY=VALUE]
 
 FOLDER holds MNIST's four files. The members of recipes/mnist-ensemble.toml are the single networks: they are
 recipes/mnist-single.toml but for their seed. Runs are kept in RUNS, interrupted ones go on, finished ones are not
-repeated; the test file is read once for each finished model.
+repeated; the test file is read once for each finished model. With --set network=residual-digits and another RUNS the
+network of one branch is measured; what the results hold of networks of other sizes stays.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import TYPE_CHECKING
 
-from benchmarks.results import RESULTS, ROOT, Row, markdown
+from benchmarks.results import RESULTS, ROOT, Row, markdown, read_csv
 
 if TYPE_CHECKING:
     import numpy as np
@@ -161,28 +162,51 @@ def accuracies(labels: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64]) 
     return 100 * right / n, 100 * corrected / left
 
 
-def measure(data: Path, runs: Path, seeds: int, distil: bool, say: Callable[[str], None]) -> list[Row]:
-    """Rows of `seeds` single networks, of their ensemble and, with `distil`, of one network that it taught."""
+def measure(
+    data: Path, runs: Path, seeds: int, distil: bool, overrides: Sequence[str], say: Callable[[str], None]
+) -> list[Row]:
+    """Rows of `seeds` single networks, of their ensemble and, with `distil`, of one network that it taught; `overrides`
+    are options, ``key=value``, in place of the recipes'."""
     from handread.training.run import train_recipe
     from handread.training.watcher import Watcher
 
     watcher = Watcher(epoch=lambda epoch: say(f"epoch {epoch.epoch}, loss {epoch.loss:.4f}, {epoch.seconds:.0f} s"))
     recipes, ensemble = ROOT / "recipes", runs / "mnist-ensemble"
     model = train_recipe(
-        recipes / "mnist-ensemble.toml", str(data), ensemble, [f"members={seeds}"], resume=True, watcher=watcher
+        recipes / "mnist-ensemble.toml", str(data), ensemble, [f"members={seeds}", *overrides], resume=True, watcher=watcher
     )
     assert model is not None
     members = [ensemble / f"member-{number + 1}" for number in range(seeds)]
     rows = [_row("single", number + 1, [run], run, data) for number, run in enumerate(members)]
     rows.append(_row("ensemble", 1, members, ensemble, data))
     if distil:
-        pupil = runs / "mnist-distilled"
+        pupil, teacher = runs / "mnist-distilled", runs / "mnist-teacher.onnx"
+        if not teacher.exists():
+            teacher.write_bytes(without_views(members))
         taught = train_recipe(
-            recipes / "mnist-distilled.toml", str(data), pupil, [f'teacher="{ensemble}"'], resume=True, watcher=watcher
+            recipes / "mnist-distilled.toml", str(data), pupil, [f'teacher="{teacher}"', *overrides], resume=True, watcher=watcher
         )
         assert taught is not None
         rows.append(_row("distilled", 1, [pupil], pupil, data))
     return rows
+
+
+def without_views(runs: Sequence[Path]) -> bytes:
+    """The mean of finished runs' networks as a file, each asked about the picture alone: as a teacher, which is asked
+    about varied pictures, five views of each would cost five times as much and say little more."""
+    from handread.networks.build import build_network
+    from handread.runtime.session import Session
+    from handread.training.checkpoint import load_checkpoint, start_network
+    from handread.training.export import onnx_bytes
+    from handread.training.members import merge
+
+    files = []
+    for run in runs:
+        card = Session((run / "model.onnx").read_bytes(), name=str(run), threads=1).card
+        network = build_network(json.loads((run / "config.json").read_text())["network"], len(card.alphabet)).eval()
+        start_network(network, load_checkpoint(run / "last.safetensors"), str(run))
+        files.append(onnx_bytes(network, card))
+    return merge(files, card)
 
 
 def _row(kind: str, seed: int, trained: Sequence[Path], run: Path, data: Path) -> Row:
@@ -217,6 +241,15 @@ def _parameters(run: Path) -> int:
 def _seconds(run: Path) -> float:
     with (run / "history.csv").open(newline="") as history:
         return sum(float(epoch["seconds"]) for epoch in csv.DictReader(history))
+
+
+def merged(rows: Sequence[Row]) -> list[Row]:
+    """The rows of the file, those of the same kind and size replaced by these."""
+    new = {(row["kind"], row["parameters"]) for row in rows}
+    known = read_csv(FILE) if FILE.exists() else []
+    kept = [row for row in known if (row["kind"], row["parameters"]) not in new]
+    order = list(KINDS)
+    return sorted([*kept, *rows], key=lambda row: (order.index(row["kind"]), int(row["parameters"]), int(row["seed"])))
 
 
 def table(rows: Sequence[Row]) -> str:

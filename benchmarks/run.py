@@ -57,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     record.add_argument("--runs", type=Path, required=True, metavar="RUNS", help="where runs are kept and go on")
     record.add_argument("--seeds", type=int, default=5, help="single networks, the ensemble's members; default 5")
     record.add_argument("--distil", action="store_true", help="train one network on the ensemble's answers too")
+    record.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change the recipes' option")
     least = names.add_parser("mnist-tiny", help="MNIST in less than 8,000 parameters; into docs/accuracy.md too")
     least.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="MNIST's four files")
     least.add_argument("--runs", type=Path, required=True, metavar="RUNS", help="where runs are kept and go on")
@@ -131,7 +132,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         update_page(confusions.PAGE, "groups", confusions.groups_table(rows))
         update_page(confusions.PAGE, "pairs", confusions.pairs_table(rows))
     elif wanted.name == "mnist-accuracy":
-        found = mnist_accuracy.measure(wanted.data, wanted.runs, wanted.seeds, wanted.distil, print)
+        rows = mnist_accuracy.measure(wanted.data, wanted.runs, wanted.seeds, wanted.distil, wanted.set, print)
+        found = mnist_accuracy.merged(rows)
         write_csv(mnist_accuracy.FILE, found)
         update_page(mnist_accuracy.PAGE, "mnist", mnist_accuracy.table(found))
     elif wanted.name == "mnist-tiny":

@@ -242,3 +242,20 @@ def test_the_page_has_the_tables_of_the_results_and_they_are_of_the_shipped_weig
     if mnist_accuracy.FILE.exists():
         shown["mnist"] = mnist_accuracy.table(read_csv(mnist_accuracy.FILE))
     assert {marker: between(marker) for marker in shown} == shown
+
+
+def test_what_is_known_of_networks_of_other_sizes_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchmarks import mnist_accuracy
+    from benchmarks.results import write_csv
+
+    def row(kind: str, seed: int, parameters: int, accuracy: str) -> dict[str, str]:
+        values = (kind, str(seed), accuracy, accuracy, str(parameters), "1", "here")
+        return dict(zip(mnist_accuracy.COLUMNS, values, strict=True))
+
+    monkeypatch.setattr(mnist_accuracy, "FILE", tmp_path / "rows.csv")
+    write_csv(tmp_path / "rows.csv", [row("single", 1, 500, "99.1"), row("single", 2, 500, "99.2"),
+                                      row("ensemble", 1, 1000, "99.3")])  # fmt: skip
+    found = mnist_accuracy.merged([row("ensemble", 1, 1000, "99.4"), row("single", 1, 400, "99.0")])
+    assert [(one["kind"], one["parameters"], one["accuracy"]) for one in found] == [
+        ("single", "400", "99.0"), ("single", "500", "99.1"), ("single", "500", "99.2"), ("ensemble", "1000", "99.4"),
+    ]  # fmt: skip

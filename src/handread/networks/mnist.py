@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -22,19 +24,12 @@ class ResidualDigits(Network):
 
     def __init__(self, outputs: int, *, stem: int, widths: tuple[int, int], depths: tuple[int, int]) -> None:
         super().__init__()
-        layers: list[nn.Module] = [ConvNorm(1, stem, kernel=5, stride=2)]
-        channels = stem
-        for width, depth in zip(widths, depths, strict=True):
-            for place in range(depth):
-                layers.append(ResidualBlock(channels, width, stride=1 if place else 2))
-                channels = width
-        self.body = nn.Sequential(*layers)
+        self.body = _residual(stem, widths, depths)
         self.drop = Dropout(0.3)
-        self.head = nn.Linear(2 * channels, outputs)
+        self.head = nn.Linear(2 * widths[-1], outputs)
 
     def forward(self, image: Tensor, cues: Tensor) -> Tensor:
-        x = self.body(image)  # (N, w1, 4, 4)
-        logits: Tensor = self.head(self.drop(_mean_and_maximum(x)))
+        logits: Tensor = self.head(self.drop(_mean_and_maximum(self.body(image))))
         return logits
 
 
@@ -54,7 +49,7 @@ class PlainDigits(Network):
 
 
 class BranchedDigits(Network):
-    """The convolutions of several plain networks side by side under one last layer, which means over them.
+    """Bodies of several networks side by side under one last layer, which means over them.
 
     While learning each branch answers for itself, (N, B, K), and none leans on the others: taught by the loss of their
     mean they would be no better than one wide network (Lee et al. 2015, Why M Heads are Better than One).
@@ -62,10 +57,12 @@ class BranchedDigits(Network):
 
     frame = MNIST_FRAME
 
-    def __init__(self, outputs: int, *, branches: int, stem: int, widths: tuple[int, int, int]) -> None:
+    def __init__(self, outputs: int, bodies: Iterable[nn.Sequential], *, width: int, drop: float = 0.0) -> None:
+        """`width` is of each body's last layer, `drop` the share of what it gives that is left out while learning."""
         super().__init__()
-        self.branches = nn.ModuleList(_plain(stem, widths) for _ in range(branches))
-        self.head = nn.Linear(branches * 2 * widths[-1], outputs)
+        self.branches = nn.ModuleList(bodies)
+        self.drop = Dropout(drop)
+        self.head = nn.Linear(len(self.branches) * 2 * width, outputs)
 
     def forward(self, image: Tensor, cues: Tensor) -> Tensor:
         seen = torch.stack([_mean_and_maximum(branch(image)) for branch in self.branches], dim=1)  # (N, B, F)
@@ -73,7 +70,18 @@ class BranchedDigits(Network):
             logits: Tensor = self.head(seen.flatten(1) / len(self.branches))
             return logits
         weights = self.head.weight.view(self.head.out_features, *seen.shape[1:])
-        return torch.einsum("nbf,kbf->nbk", seen, weights) + self.head.bias
+        return torch.einsum("nbf,kbf->nbk", self.drop(seen), weights) + self.head.bias
+
+
+def _residual(stem: int, widths: tuple[int, int], depths: tuple[int, int]) -> nn.Sequential:
+    """To (N, last width, 4, 4)."""
+    layers: list[nn.Module] = [ConvNorm(1, stem, kernel=5, stride=2)]
+    channels = stem
+    for width, depth in zip(widths, depths, strict=True):
+        for place in range(depth):
+            layers.append(ResidualBlock(channels, width, stride=1 if place else 2))
+            channels = width
+    return nn.Sequential(*layers)
 
 
 def _plain(stem: int, widths: tuple[int, int, int]) -> nn.Sequential:
@@ -151,10 +159,16 @@ def generous_digits(outputs: int) -> Network:
 @NETWORKS.register("three-branch-digits")
 def three_branch_digits(outputs: int) -> Network:
     """398,890 parameters with 10 outputs: further than one network of as many minutes, recipes/speedrun-997.toml."""
-    return BranchedDigits(outputs, branches=3, stem=32, widths=(64, 64, 128))
+    return BranchedDigits(outputs, (_plain(32, (64, 64, 128)) for _ in range(3)), width=128)
 
 
 @NETWORKS.register("residual-digits")
 def residual_digits(outputs: int) -> Network:
-    """469,546 parameters with 10 outputs: recipes/mnist-single.toml."""
+    """469,546 parameters with 10 outputs: recipes/mnist-single.toml has three of it."""
     return ResidualDigits(outputs, stem=32, widths=(64, 160), depths=(2, 1))
+
+
+@NETWORKS.register("three-branch-residual-digits")
+def three_branch_residual_digits(outputs: int) -> Network:
+    """1,408,618 parameters with 10 outputs: recipes/mnist-single.toml."""
+    return BranchedDigits(outputs, (_residual(32, (64, 160), (2, 1)) for _ in range(3)), width=160, drop=0.3)
