@@ -173,7 +173,12 @@ def measure(
     watcher = Watcher(epoch=lambda epoch: say(f"epoch {epoch.epoch}, loss {epoch.loss:.4f}, {epoch.seconds:.0f} s"))
     recipes, ensemble = ROOT / "recipes", runs / "mnist-ensemble"
     model = train_recipe(
-        recipes / "mnist-ensemble.toml", str(data), ensemble, [f"members={seeds}", *overrides], resume=True, watcher=watcher
+        recipes / "mnist-ensemble.toml",
+        str(data),
+        ensemble,
+        [f"members={seeds}", *overrides],
+        resume=True,
+        watcher=watcher,
     )
     assert model is not None
     members = [ensemble / f"member-{number + 1}" for number in range(seeds)]
@@ -184,7 +189,12 @@ def measure(
         if not teacher.exists():
             teacher.write_bytes(without_views(members))
         taught = train_recipe(
-            recipes / "mnist-distilled.toml", str(data), pupil, [f'teacher="{teacher}"', *overrides], resume=True, watcher=watcher
+            recipes / "mnist-distilled.toml",
+            str(data),
+            pupil,
+            [f'teacher="{teacher}"', *overrides],
+            resume=True,
+            watcher=watcher,
         )
         assert taught is not None
         rows.append(_row("distilled", 1, [pupil], pupil, data))
