@@ -93,3 +93,17 @@ def test_the_single_and_the_ensemble_recipe_differ_in_name_and_number_alone() ->
     single, ensemble = (load_recipe(recipes / f"mnist-{kind}.toml") for kind in ("single", "ensemble"))
     assert dataclasses.replace(ensemble, name=single.name, members=1) == single
     assert ensemble.members > 1
+
+
+def test_a_teacher_is_the_mean_without_the_views(
+    run: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parent.parent.parent))
+    from benchmarks.mnist_accuracy import without_views
+
+    train_recipe(shop / "tiny.toml", str(shop), tmp_path / "seen", [*OPTIONS, "shifted_views=true"])
+    (tmp_path / "teacher.onnx").write_bytes(without_views([tmp_path / "seen" / f"member-{k}" for k in (1, 2)]))
+    images = np.random.default_rng(0).integers(0, 256, (9, 1, 32, 32)).astype(np.uint8)
+    plain = probabilities(run / "model.onnx", images)
+    assert np.allclose(probabilities(tmp_path / "teacher.onnx", images), plain, atol=1e-5)
+    assert not np.allclose(probabilities(tmp_path / "seen" / "model.onnx", images), plain, atol=1e-3)
