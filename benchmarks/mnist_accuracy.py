@@ -167,36 +167,26 @@ def measure(
 ) -> list[Row]:
     """Rows of `seeds` single networks, of their ensemble and, with `distil`, of one network that it taught; `overrides`
     are options, ``key=value``, in place of the recipes'."""
+    from handread.data.atomic import write_atomic
     from handread.training.run import train_recipe
     from handread.training.watcher import Watcher
 
     watcher = Watcher(epoch=lambda epoch: say(f"epoch {epoch.epoch}, loss {epoch.loss:.4f}, {epoch.seconds:.0f} s"))
-    recipes, ensemble = ROOT / "recipes", runs / "mnist-ensemble"
-    model = train_recipe(
-        recipes / "mnist-ensemble.toml",
-        str(data),
-        ensemble,
-        [f"members={seeds}", *overrides],
-        resume=True,
-        watcher=watcher,
-    )
-    assert model is not None
+
+    def trained(name: str, option: str) -> Path:
+        recipe, out = ROOT / "recipes" / f"{name}.toml", runs / name
+        model = train_recipe(recipe, str(data), out, [option, *overrides], resume=True, watcher=watcher)
+        assert model is not None
+        return out
+
+    ensemble = trained("mnist-ensemble", f"members={seeds}")
     members = [ensemble / f"member-{number + 1}" for number in range(seeds)]
     rows = [_row("single", number + 1, [run], run, data) for number, run in enumerate(members)]
     rows.append(_row("ensemble", 1, members, ensemble, data))
     if distil:
-        pupil, teacher = runs / "mnist-distilled", runs / "mnist-teacher.onnx"
-        if not teacher.exists():
-            teacher.write_bytes(without_views(members))
-        taught = train_recipe(
-            recipes / "mnist-distilled.toml",
-            str(data),
-            pupil,
-            [f'teacher="{teacher}"', *overrides],
-            resume=True,
-            watcher=watcher,
-        )
-        assert taught is not None
+        teacher = runs / f"mnist-teacher-{seeds}.onnx"
+        write_atomic(teacher, without_views(members))
+        pupil = trained("mnist-distilled", f'teacher="{teacher}"')
         rows.append(_row("distilled", 1, [pupil], pupil, data))
     return rows
 
@@ -224,10 +214,11 @@ def _row(kind: str, seed: int, trained: Sequence[Path], run: Path, data: Path) -
     from handread import load_data
     from handread.recognizer import Recognizer
 
-    kept = run / "result.json"
+    kept, parameters = run / "result.json", str(sum(_parameters(place) for place in trained))
     if kept.exists():
         found: Row = json.loads(kept.read_text())
-        return found
+        if found["parameters"] == parameters:  # an ensemble may have got more members since
+            return found
     test = load_data(data, split="test")
     predicted, _ = Recognizer(run / "model.onnx").classify(test.images)
     official, corrected = accuracies(test.labels, predicted)
@@ -236,7 +227,7 @@ def _row(kind: str, seed: int, trained: Sequence[Path], run: Path, data: Path) -
         "seed": str(seed),
         "accuracy": f"{official:.2f}",
         "corrected_accuracy": f"{corrected:.4f}",
-        "parameters": str(sum(_parameters(place) for place in trained)),
+        "parameters": parameters,
         "seconds": f"{sum(_seconds(place) for place in trained):.0f}",
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -259,3 +260,20 @@ def test_what_is_known_of_networks_of_other_sizes_stays(tmp_path: Path, monkeypa
     assert [(one["kind"], one["parameters"], one["accuracy"]) for one in found] == [
         ("single", "400", "99.0"), ("single", "500", "99.1"), ("single", "500", "99.2"), ("ensemble", "1000", "99.4"),
     ]  # fmt: skip
+
+
+def test_an_ensemble_with_more_members_is_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchmarks import mnist_accuracy
+
+    def refuse(*_: object, **__: object) -> None:
+        raise LookupError("the test file is read")
+
+    monkeypatch.setattr("handread.load_data", refuse)
+    members = [tmp_path / "member-1", tmp_path / "member-2"]
+    for member in members:
+        member.mkdir()
+        (member / "architecture.json").write_text('{"parameters": 500}')
+    (tmp_path / "result.json").write_text(json.dumps({"kind": "ensemble", "parameters": "500"}))
+    assert mnist_accuracy._row("ensemble", 1, members[:1], tmp_path, tmp_path)["kind"] == "ensemble"
+    with pytest.raises(LookupError, match="the test file is read"):
+        mnist_accuracy._row("ensemble", 1, members, tmp_path, tmp_path)
