@@ -212,6 +212,8 @@ def test_every_source_is_announced(shop: Path) -> None:
         ((SourceConfig(data="turned", count=2),), True, "with characters that it can turn"),
         ((SourceConfig(data="signs.npz"), SourceConfig(data="turned", count=2)), True, "that it can turn"),
         ((SourceConfig(data="nowhere.npz"),), False, "nowhere.npz"),
+        ((SourceConfig(data="synthetic", count=2, characters="é"),), False, "'é' cannot be drawn"),
+        ((SourceConfig(data="synthetic", count=2, characters="2A"),), False, "synthetic holds .A., which"),
     ],
 )
 def test_impossible_sources_are_refused(
@@ -231,6 +233,18 @@ def test_pairs_need_characters(tmp_path: Path, shop: Path) -> None:
 def test_a_source_of_none_is_empty(shop: Path, kind: str) -> None:
     rows = SourceConfig(data="signs.npz"), SourceConfig(data=kind, count=0)
     assert len(prepared(shop, *rows, reject=True).training) == 120
+
+
+def test_only_the_characters_asked_for_are_drawn(shop: Path) -> None:
+    rows = SourceConfig(data="synthetic", count=8, characters="17"), SourceConfig(data="synthetic", count=20)
+    found = prepared(shop, *rows, alphabet="digits").training
+    assert sorted(found.labels[:8].tolist()) == [1, 1, 1, 1, 7, 7, 7, 7]
+    assert sorted(found.labels[8:].tolist()) == sorted(2 * list(range(10)))
+
+
+def test_a_drawn_letter_of_one_shape_may_be_of_either_case(shop: Path) -> None:
+    found = prepared(shop, SourceConfig(data="synthetic", count=4), alphabet="sAaS").training
+    assert found.alternatives[np.argsort(found.labels)].tolist() == [3, -1, -1, 0]
 
 
 CHANGES: dict[str, Callable[[TrainingSet], np.ndarray]] = {

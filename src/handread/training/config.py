@@ -91,6 +91,8 @@ class SourceConfig:
     """Which: at random, stratified, disjoint by writer where writers are known; or the last ones as they stand."""
     count: int = option(0, 0, 10_000_000)
     """How many to make, for sources that are drawn; of other sources, a random choice of so many; 0: all."""
+    characters: str = option("")
+    """Which to draw, for `synthetic`: a named alphabet or the characters; empty: all of the recipe's alphabet."""
     prior: str = option("learnt", choices=("learnt", "cued", "ignored"))
     """How often this source holds each class is learnt, or ignored (`handread.training.priors`), or learnt only for
     images whose size and place are not known (cued)."""

@@ -313,8 +313,10 @@ def _synthetic(
 ) -> TrainingSet:
     from handread.data.synthetic import synthetic_characters
 
-    drawn = synthetic_characters(source.count, alphabet=alphabet, seed=seed)
-    return _rows(normalise(drawn.images, frame), drawn.labels, unknown_cues(len(drawn)), source.repeat, len(before))
+    drawn = synthetic_characters(source.count, alphabet=source.characters or alphabet, seed=seed)
+    # the case of a letter whose two cases have one shape is lost with its size
+    rows = _laid_out(drawn, normalise(drawn.images, frame), alphabet, source.repeat, len(before))
+    return dataclasses.replace(rows, cues=unknown_cues(len(drawn)))
 
 
 def _non_characters(
