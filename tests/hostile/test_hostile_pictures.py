@@ -107,7 +107,7 @@ def test_a_heic_that_lies_about_its_size_is_refused() -> None:
     place = whole.index(b"clap") + 29  # how far the picture is moved before its rims are cut off
     lying = whole[:place] + bytes([whole[place] ^ 3]) + whole[place + 1 :]
     assert min(read_image(whole).shape) > 20
-    with pytest.raises(ImageError, match="its head promises 46 x 57 pixels, it has 46 x "):
+    with pytest.raises(ImageError, match=r"its head promises (\d+) x (\d+) pixels, it has \1 x (?!\2)"):
         read_image(lying)
 
 
